@@ -1,0 +1,42 @@
+"""What is synchronised of an order, and who sees which field."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from realtime.feeds import Feed, Field, Slot, Viewer, register
+
+from orders.audience import ADMIN, BOOSTER, CLIENT, MANAGER, PROSPECT, STAFF, audience_of
+from orders.models import BaseOrder
+
+
+@register
+class OrderFeed(Feed):
+    """An order as its client, its booster, boosters who look for one, and staff see it."""
+
+    name = "order"
+    model = BaseOrder
+    audiences = (CLIENT, BOOSTER, PROSPECT, MANAGER, ADMIN)
+    gates = ("client_id", "booster_id", "status")
+
+    status = Field()
+    progress = Slot(default=0)
+    booster_price = Field(to={BOOSTER, PROSPECT} | STAFF, opened={CLIENT})
+    actual_price = Field(to={CLIENT} | STAFF, opened={BOOSTER})
+    booster_id = Field()
+    booster_username = Field("booster.username")
+    reached_rank = Slot()
+    reached_division = Slot()
+    reached_marks = Slot()
+    message = Field()
+
+    game = Field()
+    title = Field()
+    note = Field(to={CLIENT, BOOSTER} | STAFF)
+    created_at = Field()
+    client_username = Field("client.username", to={CLIENT, BOOSTER} | STAFF)
+    last_payment = Slot(to={CLIENT} | STAFF)
+    last_payout = Slot(to={BOOSTER} | STAFF)
+
+    @staticmethod
+    def audience(viewer: Viewer, gates: Mapping[str, Any]) -> str | None:
+        return audience_of(user_id=viewer.id, role=viewer.role, **gates)

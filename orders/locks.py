@@ -1,0 +1,67 @@
+"""Row locks: the order first, several orders in key order."""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.db import OperationalError, connection, transaction
+
+from accounts.models import User
+from orders.exceptions import OrderNotFound
+from orders.models import BaseOrder
+from orders.selectors import order_audience, order_key_check
+from orders.transitions import transition_check
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEADLOCK = "40P01"
+TRIES = 3
+
+
+def order_lock(*, order_id: int, by: User) -> BaseOrder:
+    """Lock one order for ``by``, to the end of the transaction; refuse whoever may not see it."""
+    return orders_lock(order_ids=[order_id], by=by)[0]
+
+
+def orders_lock(*, order_ids: Collection[int], by: User) -> list[BaseOrder]:
+    """Lock several orders in key order; refuse them all when ``by`` may not see one."""
+    for order_id in order_ids:
+        order_key_check(order_id)
+    rows = BaseOrder.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=order_ids).order_by("pk")
+    orders = {order.pk: order for order in rows if order_audience(by, order)}
+    for order_id in sorted(order_ids):
+        if order_id not in orders:
+            raise OrderNotFound(order_id)
+    return list(orders.values())
+
+
+@contextmanager
+def order_step(verb: str, *, order_id: int, by: User) -> Iterator[BaseOrder]:
+    """Hold the locked order while ``verb`` is done to it; at the end it is saved in its new status."""
+    with transaction.atomic():
+        order = order_lock(order_id=order_id, by=by)
+        transition = transition_check(verb, order, by)
+        yield order
+        order.status = transition.target or order.status
+        order.save()
+
+
+def retry_on_deadlock(service: Callable[P, R]) -> Callable[P, R]:
+    """Run ``service`` again, three times in all, when the database chose it as the victim of a deadlock.
+
+    Inside an outer transaction nothing can be repeated: the error goes on to whoever opened that.
+    """
+
+    @wraps(service)
+    def again(*args: P.args, **kwargs: P.kwargs) -> R:
+        for _ in range(TRIES - 1):
+            try:
+                return service(*args, **kwargs)
+            except OperationalError as error:
+                if connection.in_atomic_block or getattr(error.__cause__, "sqlstate", None) != DEADLOCK:
+                    raise
+        return service(*args, **kwargs)
+
+    return again

@@ -1,0 +1,36 @@
+"""Amounts of money, without a database."""
+
+from decimal import ROUND_DOWN, Decimal
+from fractions import Fraction
+
+from orders.exceptions import BadAmount
+
+CENT = Decimal("0.01")
+LIMIT = Decimal(10) ** 8  # numeric(10, 2) holds eight digits before the point
+
+
+def amount_check(value: Decimal, *, what: str) -> Decimal:
+    """Return ``value`` with two places, or refuse it with ``BadAmount``.
+
+    >>> amount_check(Decimal("12.5"), what="The price")
+    Decimal('12.50')
+    >>> amount_check(Decimal("NaN"), what="The price")
+    Traceback (most recent call last):
+    orders.exceptions.BadAmount: The price must be an amount of money: 0.00 to 99999999.99, at most two places.
+    """
+    fine = isinstance(value, Decimal) and value.is_finite() and 0 <= value < LIMIT and value == value.quantize(CENT)
+    if not fine:
+        raise BadAmount(f"{what} must be an amount of money: 0.00 to {LIMIT - CENT}, at most two places.")
+    return value.quantize(CENT) + Decimal("0.00")  # -0.00 becomes 0.00
+
+
+def part_of(amount: Decimal, share: Fraction) -> Decimal:
+    """Return ``share`` (0 to 1) of ``amount``, rounded down to the cent; the rest is ``amount`` minus it.
+
+    >>> part_of(Decimal("10.00"), Fraction(1, 3))
+    Decimal('3.33')
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"a share is between 0 and 1, not {share}")
+    cents = int(amount / CENT) * share.numerator // share.denominator
+    return (cents * CENT).quantize(CENT, rounding=ROUND_DOWN)

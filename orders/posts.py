@@ -1,0 +1,32 @@
+"""Requests that move money are answered once, however often they are sent."""
+
+from hashlib import sha256
+
+from accounts.models import User
+from orders.exceptions import KeyMissing, KeyReused
+from orders.models import BaseOrder, Post
+
+KEY_LENGTH = 64
+
+
+def post_find(*, sender: User, key: str, content: object) -> Post:
+    """Return the post that ``sender`` made under ``key``, or a new one that is not saved and has no order.
+
+    The sender's row stays locked until the transaction ends, so that a copy of the request waits. ``content``
+    is whatever makes the request what it is; other content under the same key is refused.
+    """
+    if not isinstance(key, str) or not key.isascii() or not key.isprintable() or not 1 <= len(key) <= KEY_LENGTH:
+        raise KeyMissing(f"Send an idempotency key: 1 to {KEY_LENGTH} visible ASCII characters, new for every request.")
+    User.objects.select_for_update(no_key=True, of=("self",)).get(pk=sender.pk)
+    digest = sha256(repr(content).encode("utf-8", "backslashreplace")).hexdigest()
+    post = Post.objects.select_related("order").filter(sender=sender, key=key).first()
+    if post and post.digest != digest:
+        raise KeyReused("This idempotency key was used for another request. Send a new key.")
+    return post or Post(sender=sender, key=key, digest=digest)
+
+
+def post_record(*, post: Post, order: BaseOrder) -> Post:
+    """Remember that ``post`` made or changed ``order``."""
+    post.order = order
+    post.save()
+    return post

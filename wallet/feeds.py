@@ -1,0 +1,28 @@
+"""Money, shown inside the order feed: every transaction of an order is an event of it."""
+
+from realtime.feeds import Part, Record, register
+
+from orders.feeds import OrderFeed
+from wallet.models import Transaction
+
+
+@register
+class PaymentPart(Part):
+    """The newest payment."""
+
+    feed, model, owner = OrderFeed, Transaction, "order"
+    where = {"kind": "payment"}
+    newest = "id"
+
+    last_payment = Record(id="id", amount="amount", status="status", at="created_at")
+
+
+@register
+class PayoutPart(Part):
+    """The newest payout."""
+
+    feed, model, owner = OrderFeed, Transaction, "order"
+    where = {"kind": "payout"}
+    newest = "id"
+
+    last_payout = Record(id="id", amount="amount", status="status", at="created_at")
