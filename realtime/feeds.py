@@ -218,7 +218,7 @@ _INTEGER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
-def _parse_key(pk: models.Field[Any, Any], text: str) -> Any | None:
+def _parse_key(pk: "models.Field[Any, Any]", text: str) -> Any | None:
     if isinstance(pk, models.IntegerField):
         return int(text) if _INTEGER.fullmatch(text) and int(text) < 2**63 else None
     if isinstance(pk, models.UUIDField):
