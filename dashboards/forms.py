@@ -1,0 +1,94 @@
+"""Forms of every game's orders. They turn text into values; whether a value is allowed, the services say."""
+
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+
+from accounts.models import User
+from dashboards.game_pages import game_choices
+from dashboards.selectors import boosters
+from orders.models import Status
+from orders.options import Options
+
+
+def key_field() -> forms.CharField:
+    """Return the hidden field that makes a post count once: a new key each time the form is shown."""
+    return forms.CharField(widget=forms.HiddenInput, initial=lambda: str(uuid4()), required=False, strip=False)
+
+
+class BoosterField(forms.ModelChoiceField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(User.objects.none(), **options)
+
+
+class EmptyForm(forms.Form):
+    """For a verb that needs no words."""
+
+
+class KeyForm(forms.Form):
+    idempotency_key = key_field()
+
+
+class AssignForm(forms.Form):
+    booster = BoosterField(empty_label="Choose a booster")
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["booster"].queryset = boosters()
+
+
+class RepriceForm(forms.Form):
+    actual_price = forms.DecimalField(label="Price for the client", max_digits=10, decimal_places=2)
+    booster_price = forms.DecimalField(label="Payout for the booster", max_digits=10, decimal_places=2)
+    reason = forms.CharField(widget=forms.TextInput, required=False)
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(widget=forms.TextInput, required=False)
+
+
+class NoteForm(forms.Form):
+    note = forms.CharField(
+        label="Note for your booster", widget=forms.Textarea(attrs={"rows": 3, "maxlength": 1000}), required=False
+    )
+
+
+class TermsForm(forms.Form):
+    """What an order says beside its way."""
+
+    duo = forms.BooleanField(required=False, label="Duo", help_text="Play along with your booster. + 40 %")
+    streaming = forms.BooleanField(required=False, label="Streaming", help_text="Watch the games live. + 10 %")
+    turbo = forms.BooleanField(required=False, label="Turbo", help_text="Your order comes first. + 25 %")
+    booster = BoosterField(required=False, empty_label="Any booster")
+    note = forms.CharField(
+        label="Note for your booster", widget=forms.Textarea(attrs={"rows": 2, "maxlength": 1000}), required=False
+    )
+    idempotency_key = key_field()
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["booster"].queryset = boosters()
+
+    def options(self) -> Options:
+        return Options(**{name: self.cleaned_data[name] for name in ("duo", "streaming", "turbo")})
+
+
+class FilterForm(forms.Form):
+    """Which orders a list shows; what does not fit filters nothing."""
+
+    status = forms.ChoiceField(
+        required=False, choices=[("", "Every status"), ("open", "Open"), *((status, status) for status in Status.values)]
+    )
+    booster = BoosterField(required=False, empty_label="Every booster", to_field_name="username")
+    game = forms.ChoiceField(required=False)
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+        self.fields["booster"].queryset = boosters()
+        self.fields["game"].choices = [("", "Every game"), *((game.slug, game.name) for game in game_choices())]
+
+    def criteria(self) -> dict[str, Any]:
+        """Return the filters in force."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}

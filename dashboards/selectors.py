@@ -1,0 +1,166 @@
+"""What a page shows: the same frames that the socket sends, so that nothing is on a page that is not on the wire."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+
+from accounts.models import STAFF_ROLES, Role, User
+from dashboards.game_pages import GamePage, Way, game_page
+from orders.audience import BOOSTER, CLIENT, PROSPECT
+from orders.exceptions import OrderNotFound
+from orders.feeds import OrderFeed
+from orders.models import OPEN, BaseOrder, Decision, Status
+from orders.selectors import order_for, order_verbs, orders_available, orders_of
+from realtime import log, masking
+from wallet.models import Transaction
+from wallet.selectors import transactions_of_order
+
+Frame = dict[str, Any]
+
+ROWS = 20  # orders on a page of a list
+COLUMNS = ("client_username", "booster_username", "status", "progress", "actual_price", "booster_price")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One order as one person sees it. ``order`` is for services and forms; templates show ``frame``."""
+
+    order: BaseOrder
+    frame: Frame
+    verbs: list[str]
+    options: list[str]
+    page: GamePage | None
+    way: Way | None
+    ledger: Sequence[Transaction] = ()
+    decisions: Sequence[Decision] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An order in a list."""
+
+    frame: Frame
+    may_claim: bool
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One list of orders on the page of all."""
+
+    name: str
+    title: str
+    empty: str
+    orders: QuerySet[BaseOrder]
+    columns: tuple[str, ...]
+    counts: list[tuple[str, int]] = field(default_factory=list)
+
+
+def order_key(text: str) -> int:
+    """Return the key that ``text`` writes, or refuse it like a missing order."""
+    key = OrderFeed.key(text)
+    if key is None:
+        raise OrderNotFound(text)
+    return int(key)
+
+
+def frames_for(user: User, order_ids: Collection[int]) -> dict[int, Frame]:
+    """Return the newest frame of each order that ``user`` may see, masked for him; two queries at most."""
+    viewer = OrderFeed.viewer(user)
+    found: dict[int, Frame] = {}
+    for update in log.states([OrderFeed.topic(key) for key in order_ids]).values():
+        state = update.state or {}
+        audience = OrderFeed.audience(viewer, {gate: state.get(gate) for gate in OrderFeed.gates})
+        if audience is not None:
+            frame = masking.frame_for(update, audience)
+            found[frame["order_id"]] = frame
+    return found
+
+
+def sight_for(user: User, text: str) -> Sight:
+    """Return the order that ``text`` names as ``user`` sees it; missing and forbidden look the same."""
+    order = order_for(user, order_key(text))
+    frame = frames_for(user, [order.pk]).get(order.pk)
+    if frame is None:
+        raise OrderNotFound(order.pk)
+    page = game_page(order.game)
+    return Sight(
+        order=order,
+        frame=frame,
+        verbs=order_verbs(user, order),
+        options=[name for name in ("duo", "streaming", "turbo") if getattr(order, name)],
+        page=page,
+        way=page.way(order) if page else None,
+        ledger=transactions_of_order(user, order),
+        decisions=decisions_of(user, order),
+    )
+
+
+def decisions_of(user: User, order: BaseOrder) -> QuerySet[Decision]:
+    """Return why staff changed ``order``, newest first; nothing for anybody but staff."""
+    rows = order.decisions.select_related("by")
+    return rows if user.role in STAFF_ROLES else rows.none()
+
+
+def boosters() -> QuerySet[User]:
+    """Return who can play an order."""
+    return User.objects.filter(role=Role.BOOSTER, is_active=True).order_by("username")
+
+
+def shelves_for(user: User) -> list[Shelf]:
+    """Return the lists on ``user``'s page."""
+    if user.role == Role.BOOSTER:
+        return [
+            Shelf("mine", "My orders", "Nothing is assigned to you. Claim an order below.", orders_of(user), _columns(BOOSTER)),
+            Shelf(
+                "available",
+                "Available to claim",
+                "No order is waiting for a booster just now. New ones appear here by themselves.",
+                orders_available(),
+                _columns(PROSPECT),
+            ),
+        ]
+    if user.role == Role.CLIENT:
+        return [Shelf("mine", "My orders", "You have no orders yet. Order your first boost.", orders_of(user), _columns(CLIENT))]
+    return [Shelf("all", "All orders", "There are no orders.", orders_of(user), _columns(user.role))]
+
+
+def _columns(audience: str) -> tuple[str, ...]:
+    shown = OrderFeed.shown(audience)
+    own = {CLIENT: "client_username", BOOSTER: "booster_username", PROSPECT: "booster_username"}.get(audience)
+    return tuple(name for name in COLUMNS if name in shown and name != own)
+
+
+def orders_filtered(
+    orders: QuerySet[BaseOrder], *, status: str = "", booster: User | None = None, game: str = ""
+) -> QuerySet[BaseOrder]:
+    """Return those of ``orders`` that match; ``status`` "open" stands for all that are not over."""
+    if status == "open":
+        orders = orders.filter(status__in=OPEN)
+    elif status:
+        orders = orders.filter(status=status)
+    if booster:
+        orders = orders.filter(booster=booster)
+    return orders.filter(game=game) if game else orders
+
+
+def status_counts(orders: QuerySet[BaseOrder]) -> dict[str, int]:
+    """Return how many of ``orders`` are in each status, in the order of an order's life; one query."""
+    found = Counter(orders.order_by().values_list("status", flat=True))
+    return {"open": sum(found[status] for status in OPEN)} | {str(status): found[status] for status in Status}
+
+
+def rows_for(user: User, orders: QuerySet[BaseOrder], number: object) -> tuple[Page, list[Row]]:
+    """Return one page of ``orders`` and its rows; what changed hands meanwhile is left out."""
+    page = Paginator(orders, ROWS).get_page(number)
+    frames = frames_for(user, [order.pk for order in page])
+    rows = [
+        Row(frames[order.pk], "claim" in order_verbs(user, order), order.status in OPEN)
+        for order in page
+        if order.pk in frames
+    ]
+    return page, rows

@@ -1,0 +1,89 @@
+// One order: reads its socket, paints what changed, sends the forms.
+
+import { paint } from "./fields.js";
+import { actInPlace } from "./forms.js";
+import { indicate } from "./indicator.js";
+import { Order } from "./order.js";
+import { exchange, parse } from "./parts.js";
+import { OrderSocket, orderAddress } from "./socket.js";
+import { toast, wordsFor } from "./toasts.js";
+
+// Buttons, the way and the ledger depend on these; all else is painted from the frame alone.
+const PARTS = new Set(
+  "status booster_id title actual_price booster_price last_payment last_payout note".split(" "),
+);
+const PAUSE = 150; // ms: what comes together is drawn together
+
+const article = document.getElementById("order");
+const id = Number(article.dataset.order);
+const steps = (article.dataset.steps ?? "").split(",");
+const order = new Order(JSON.parse(document.getElementById("frame").textContent));
+const topic = `order:${id}`;
+let partsTimer = null;
+
+function take(frame) {
+  if (frame.version === undefined) {
+    if (frame.message) toast(`${topic}:foreign`, `Order ${id}`, frame.message);
+    return;
+  }
+  const news = order.take(frame);
+  if (news === null) return;
+  paint(article, frame, steps);
+  const words = wordsFor(news);
+  if (words) toast(topic, `Order ${id} · ${frame.progress} %`, words);
+  if (needsParts(news)) drawParts();
+}
+
+function needsParts({ changed, before, frame }) {
+  // What the viewer is to the order may have changed with it: then other fields are masked.
+  if (before && String(before.masked) !== String(frame.masked)) return true;
+  // A form for progress starts above what is reached.
+  if (changed.includes("progress") || changed.some((name) => name.startsWith("reached_"))) {
+    if (article.querySelector("[data-verb=report]")) return true;
+  }
+  return changed.some((name) => PARTS.has(name));
+}
+
+function drawParts() {
+  clearTimeout(partsTimer);
+  partsTimer = setTimeout(fetchParts, PAUSE);
+}
+
+async function fetchParts() {
+  let response;
+  try {
+    response = await fetch(article.dataset.parts);
+  } catch {
+    return; // the socket will be back with the line, and with it the next change
+  }
+  if (!response.ok || response.redirected) return;
+  const fresh = parse(await response.text());
+  for (const part of fresh.querySelectorAll("[id^=part-]")) {
+    const old = document.getElementById(part.id);
+    if (old) exchange(old, part);
+  }
+  // Drawn from the database a moment ago; the socket may know more by now.
+  paint(article, order.frame, steps);
+}
+
+function show(state) {
+  indicate(state);
+  if (state.name !== "ended") return;
+  article.dataset.ended = "";
+  for (const button of article.querySelectorAll("form[data-act] button")) button.disabled = true;
+  toast(`${topic}:ended`, `Order ${id}`, `Live updates have ended: ${state.reason}.`);
+}
+
+actInPlace(article, async ({ frame, location: next }, form) => {
+  if (!frame) {
+    location.assign(next);
+    return;
+  }
+  form.closest("details")?.removeAttribute("open");
+  take(frame);
+  clearTimeout(partsTimer);
+  await fetchParts();
+});
+
+const socket = new OrderSocket(orderAddress(id), { onFrame: take, onState: show });
+socket.open();

@@ -1,0 +1,81 @@
+"""Values of a frame in a template, marked so that the script can paint newer ones over them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import template
+from django.http import QueryDict
+from django.templatetags.static import static
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+HIDDEN = "Not for your role"
+LABELS = {
+    "client_username": "Client",
+    "booster_username": "Booster",
+    "status": "Status",
+    "progress": "Progress",
+    "actual_price": "Price",
+    "booster_price": "Payout",
+}
+
+
+def _moment(value: Any) -> str:
+    moment = parse_datetime(value) if value else None
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
+def _record(value: Any) -> str:
+    return f"{value['amount']} · {value['status']}" if value else "none yet"
+
+
+# fields.js has the same list: what a kind shows must not change when the script paints over it.
+KINDS: dict[str, Callable[[Any], str]] = {
+    "text": lambda value: str(value or ""),
+    "name": lambda value: str(value or "nobody yet"),
+    "note": lambda value: str(value or "No note."),
+    "money": lambda value: str(value or "–"),
+    "percent": lambda value: f"{value} %",
+    "time": _moment,
+    "record": _record,
+}
+
+
+@register.simple_tag
+def value(frame: dict[str, Any], field: str, kind: str = "text") -> SafeString:
+    """Show a field of ``frame``; what is masked is called hidden, not 0."""
+    if field in frame["masked"]:
+        return format_html('<span data-field="{}" data-kind="{}" data-hidden>{}</span>', field, kind, HIDDEN)
+    return format_html('<span data-field="{}" data-kind="{}">{}</span>', field, kind, KINDS[kind](frame[field]))
+
+
+@register.simple_tag
+def badge(status: str) -> SafeString:
+    return format_html('<span class="badge" data-field="status" data-kind="status" data-status="{}">{}</span>', status, status)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Draw an icon of the sprite; the words beside it say what it means."""
+    sprite = static("dashboards/vendor/lucide/icons.svg")
+    return format_html('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>', sprite, name)
+
+
+@register.filter
+def label(field: str) -> str:
+    """Return what a column is called."""
+    return LABELS[field]
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, name: str, new: object) -> str:
+    """Return the page's query string with ``name`` set to ``new``, or without it; other filters start on page 1."""
+    found: QueryDict = context["request"].GET.copy()
+    for old in [old for old in found if old == name or (old.endswith("-page") and not name.endswith("-page"))]:
+        found.pop(old)
+    if new:
+        found[name] = str(new)
+    return f"?{found.urlencode()}"
