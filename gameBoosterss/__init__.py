@@ -1,0 +1,1 @@
+"""GameBoosterss: the marketplace on top of ``realtime``."""

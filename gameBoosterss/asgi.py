@@ -1,0 +1,25 @@
+"""The application that ``daphne gameBoosterss.asgi:application`` serves: HTTP and WebSocket."""
+
+import os
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from daphne.cli import CommandLineInterface
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gameBoosterss.settings")
+http = get_asgi_application()  # loads the apps: what follows may import models
+
+from realtime.gateways.daphne import Server  # noqa: E402
+from realtime.routing import websocket_urlpatterns  # noqa: E402
+
+# The stock command line reads this after it has imported the application.
+CommandLineInterface.server_class = Server
+
+application = ProtocolTypeRouter(
+    {
+        "http": http,
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+    }
+)

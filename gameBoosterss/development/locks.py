@@ -1,0 +1,34 @@
+"""The locks of the requirements: written without addresses, so that any package index serves them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from gameBoosterss.development.checkout import ROOT
+
+FOLDER = ROOT / "requirements"
+ORDER = ("uv", "app", "dev", "older")
+FORM = "--universal --generate-hashes --no-annotate --no-header --python-version 3.11 --quiet".split()
+
+
+def lock(options: list[str]) -> int:
+    """Write every lock anew; versions stay unless ``--upgrade`` or ``--upgrade-package`` says otherwise."""
+    uv = Path(sys.executable).with_name("uv")
+    for name in ORDER:
+        command = [uv, "pip", "compile", *FORM, *options, f"{name}.in", "-o", f"{name}.lock"]
+        done = subprocess.run(command, cwd=FOLDER, env=os.environ | {"UV_PYTHON_DOWNLOADS": "never"})
+        if done.returncode:
+            print(f"requirements/{name}.in has no solution (see above).", file=sys.stderr)
+            return done.returncode
+        print(f"requirements/{name}.lock")
+    return check()
+
+
+def check() -> int:
+    """Whether every lock is free of addresses and every requirement has a hash."""
+    wrong = [path.name for path in sorted(FOLDER.glob("*.lock")) if "http" in path.read_text().replace("httptools", "")]
+    wrong += [path.name for path in sorted(FOLDER.glob("*.lock")) if "--hash=sha256:" not in path.read_text()]
+    for name in wrong:
+        print(f"requirements/{name} names an address or lacks hashes; write it with ./dev lock.", file=sys.stderr)
+    return 1 if wrong else 0

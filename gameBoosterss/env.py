@@ -1,0 +1,99 @@
+"""The environment, typed: a value is right, or the error names the variable and what to do."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off"}
+
+
+class SettingError(ImproperlyConfigured):
+    """An environment variable is missing or has a value that cannot be used."""
+
+    def __init__(self, name: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{name} {problem}. {remedy}")
+
+
+class Environment:
+    """Reads variables by type; an empty value counts as absent, as compose files write it.
+
+    >>> Environment({"DEBUG": "yes"}).flag("DEBUG", default=False)
+    True
+    >>> Environment({"LOG_LEVEL": "LOUD"}).choice("LOG_LEVEL", ("DEBUG", "INFO"), default="INFO")
+    Traceback (most recent call last):
+    ...
+    gameBoosterss.env.SettingError: LOG_LEVEL is 'LOUD'. Use one of: DEBUG, INFO.
+    """
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self.values = os.environ if values is None else values
+
+    def text(self, name: str, *, default: str = "") -> str:
+        """The value as it stands."""
+        return self.values.get(name, "").strip() or default
+
+    def required(self, name: str, *, remedy: str) -> str:
+        """The value; its absence is an error that says how to set it."""
+        value = self.text(name)
+        if not value:
+            raise SettingError(name, "is not set", remedy)
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """On or off."""
+        value = self.text(name).lower()
+        if value and value not in TRUE | FALSE:
+            raise SettingError(name, f"is {value!r}", "Use 1 or 0.")
+        return value in TRUE if value else default
+
+    def number(self, name: str, *, default: int, least: int = 0) -> int:
+        """A whole number, ``least`` or more."""
+        value = self.text(name)
+        if not value:
+            return default
+        if not (value.isascii() and value.isdigit()) or int(value) < least:
+            raise SettingError(name, f"is {value!r}", f"Use a whole number from {least} on.")
+        return int(value)
+
+    def choice(self, name: str, choices: Sequence[str], *, default: str) -> str:
+        """One of ``choices``."""
+        value = self.text(name, default=default)
+        if value not in choices:
+            raise SettingError(name, f"is {value!r}", f"Use one of: {', '.join(choices)}.")
+        return value
+
+    def names(self, name: str) -> list[str]:
+        """A list written with commas."""
+        return [part.strip() for part in self.text(name).split(",") if part.strip()]
+
+    def database(self, name: str, *, default: str = "") -> dict[str, Any]:
+        """Django's settings of the database that the URL names."""
+        url = self.text(name, default=default)
+        if not url:
+            raise SettingError(name, "is not set", "For example postgres://user:password@host:5432/name")
+        # The value is never shown: it carries a password.
+        if urlsplit(url).scheme not in {"postgres", "postgresql", "sqlite"}:
+            raise SettingError(name, "names no known database", "Start it with postgres:// or sqlite:///.")
+        try:
+            return dict(environ.Env.db_url_config(url))
+        except (ValueError, ImproperlyConfigured):
+            raise SettingError(name, "cannot be read", "Percent-encode special characters in it.") from None
+
+    def redis(self) -> str:
+        """The URL of Redis or Valkey, from REDIS_URL or REDIS_HOST and REDIS_PORT; empty when there is none."""
+        url = self.text("REDIS_URL")
+        if url:
+            if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+                raise SettingError("REDIS_URL", "names no Redis", "For example redis://:password@host:6379/0")
+            return url
+        host = self.text("REDIS_HOST")
+        if not host:
+            return ""
+        password = self.text("REDIS_PASSWORD")
+        credentials = f":{quote(password, safe='')}@" if password else ""
+        return f"redis://{credentials}{host}:{self.number('REDIS_PORT', default=6379, least=1)}/0"
