@@ -1,0 +1,35 @@
+"""The bus between processes. Disposable: whatever it loses, repair finds in the database (invariant I9)."""
+
+import zlib
+from functools import cache
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+from django.utils.module_loading import import_string
+
+from .. import conf
+from .base import GROUPS, Broker
+
+
+def group_of(topic: str) -> int:
+    """Return the group that carries ``topic``: the same in every process.
+
+    >>> group_of("order.1") == group_of("order.1") < GROUPS
+    True
+    """
+    return zlib.crc32(topic.encode()) % GROUPS
+
+
+def key() -> bytes:
+    """Return the key that signs the bus, made of the project's ``SECRET_KEY``."""
+    return salted_hmac("realtime.bus", "", secret=settings.SECRET_KEY, algorithm="sha256").digest()
+
+
+@cache
+def _made(path: str) -> Broker:
+    return import_string(path)()
+
+
+def current() -> Broker:
+    """Return the broker that ``REALTIME["BROKER"]`` names; one instance a process."""
+    return _made(conf.current().broker)

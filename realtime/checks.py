@@ -1,0 +1,114 @@
+"""System checks: what is declared or set wrongly is said at start, with a hint. Each id is in the reference."""
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.utils.module_loading import import_string
+
+from . import conf
+from .brokers.base import Broker
+from .feeds import Feed, Field, Record, all_feeds
+
+
+@register("realtime")
+def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """E001 unknown key · E002 broker that cannot be imported · E003 visibility, E006 database that is not one."""
+    found: list[CheckMessage] = []
+    for key, nearest in conf.unknown_keys():
+        hint = f"Did you mean {nearest!r}?" if nearest else f"Known keys: {', '.join(conf.known_keys())}."
+        found.append(Error(f"REALTIME has an unknown key {key!r}.", hint=hint, id="realtime.E001"))
+    current = conf.current()
+    try:
+        is_broker = issubclass(import_string(current.broker), Broker)
+    except (ImportError, TypeError):
+        is_broker = False
+    if not is_broker:
+        hint = "Name a subclass of realtime.brokers.base.Broker by its dotted path."
+        found.append(Error(f"REALTIME['BROKER'] = {current.broker!r} is no broker.", hint=hint, id="realtime.E002"))
+    if current.database not in settings.DATABASES:
+        hint = f"One of {', '.join(settings.DATABASES)}."
+        found.append(Error(f"REALTIME['DATABASE'] = {current.database!r} is no database.", hint=hint, id="realtime.E006"))
+    if current.visibility not in ("masked", "open"):
+        found.append(Error(f"REALTIME['VISIBILITY'] = {current.visibility!r}.", hint="'masked' or 'open'.", id="realtime.E003"))
+    return found
+
+
+@register("realtime")
+def check_layer(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """W001 core layer · W002 in-memory layer behind the channel-layer broker."""
+    current = conf.current()
+    if not current.broker.endswith("ChannelLayerBroker"):
+        return []
+    backend = getattr(settings, "CHANNEL_LAYERS", {}).get(current.channel_layer, {}).get("BACKEND", "")
+    if backend == "channels_redis.core.RedisChannelLayer":
+        return [
+            Warning(
+                "The core Redis layer drops messages at its capacity (100 a channel) and forgets groups after a day.",
+                hint="Nothing is lost, repair finds it within a second; channels_redis.pubsub.RedisPubSubChannelLayer "
+                "drops nothing. With redis-py 8 set socket_timeout=None in its hosts: its blocking read takes 5 s.",
+                id="realtime.W001",
+            )
+        ]
+    if backend == "channels.layers.InMemoryChannelLayer":
+        hint = "Use realtime.brokers.memory.MemoryBroker for one process, or a Redis layer for several."
+        return [Warning("The in-memory layer does not wake a loop from another thread.", hint=hint, id="realtime.W002")]
+    return []
+
+
+@register("realtime")
+def check_shadow(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """E004: another distribution's package named ``realtime`` comes first on the path."""
+    spec = importlib.util.find_spec("realtime")
+    ours = Path(__file__).parent
+    if spec is not None and spec.origin is not None and Path(spec.origin).parent != ours:
+        hint = "Uninstall the distribution 'realtime' (a client of another service), or put this project first."
+        return [Error(f"'realtime' is imported from {spec.origin}.", hint=hint, id="realtime.E004")]
+    return []
+
+
+@register(Tags.models)
+def check_feeds(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """E005: a declared path is no stored column."""
+    found: list[CheckMessage] = []
+    for feed in all_feeds():
+        for where, model, path in _paths(feed):
+            problem = _problem(model, path)
+            if problem:
+                hint = "Declare a stored column or an ORM path to one; let the service store what is computed."
+                found.append(Error(f"{where}: {problem}", hint=hint, obj=feed, id="realtime.E005"))
+    return found
+
+
+def _paths(feed: type[Feed]) -> Iterator[tuple[str, type[models.Model], str]]:
+    for gate in feed.gates:
+        yield f"{feed.__qualname__}.gates", feed.model, gate
+    for name, field in feed.fields.items():
+        if isinstance(field, Field):
+            yield f"{feed.__qualname__}.{name}", feed.model, field.path
+    for part in feed.parts:
+        yield f"{part.__qualname__}.owner", part.model, part.owner
+        for name, value in part.fills.items():
+            for path in value.paths.values() if isinstance(value, Record) else [value.path]:
+                yield f"{part.__qualname__}.{name}", part.model, path
+
+
+def _problem(model: type[models.Model], path: str) -> str:
+    """Return why ``path`` does not lead from ``model`` to a column by foreign keys; '' when it does."""
+    *hops, last = path.split(".")
+    for hop in hops:
+        try:
+            field = model._meta.get_field(hop)
+        except FieldDoesNotExist:
+            return f"{model.__name__} has no relation {hop!r}"
+        if not isinstance(field, models.ForeignKey) or isinstance(field.related_model, str):
+            return f"{model.__name__}.{hop} is no foreign key"
+        model = field.related_model
+    columns = {field.name for field in model._meta.concrete_fields} | {f.attname for f in model._meta.concrete_fields}
+    return "" if last in columns or last == "pk" else f"{model.__name__} stores no column {last!r}"

@@ -1,0 +1,79 @@
+"""Every key of ``settings.REALTIME``: one typed home, a default, and loud about what it does not know."""
+
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of ``realtime``; each field is the lower-case name of a key of ``settings.REALTIME``."""
+
+    broker: str = "realtime.brokers.channel_layer.ChannelLayerBroker"
+    """Dotted path of the bus between processes; ``realtime.brokers.memory.MemoryBroker`` for one process."""
+    visibility: str = "masked"
+    """``masked``: each viewer sees what the feed declares for him. ``open``: fields with ``opened`` as well."""
+    database: str = "default"
+    """Alias of the database that holds the synchronised models; reads are pinned to it, replicas lag."""
+    channel_layer: str = "default"
+    """Alias in ``CHANNEL_LAYERS`` that the broker uses."""
+    repair_seconds: float = 1.0
+    """How often a process compares what it sent with the database."""
+    broker_timeout: float = 1.0
+    """Seconds after which a message to the bus counts as not sent."""
+    settle_batch: int = 500
+    """Most events that one round of the relay settles."""
+    catch_up_limit: int = 300
+    """Most missed versions that are read one by one; beyond it a socket gets the newest state."""
+    refusal_seconds: float = 0.1
+    """When a refusal leaves, counted from the handshake: missing and forbidden look alike in time too."""
+    flush_seconds: float = 2.0
+    """Longest wait at exit for the relay to settle what this process wrote."""
+    linger_seconds: float = 5.0
+    """How long a process without sockets keeps listening."""
+    drain_seconds: float = 1.0
+    """Longest wait at shutdown for sockets to take their goodbye (close code 4012)."""
+    pending_frames: int = 64
+    """Frames that wait for one socket before older states give way to newer ones."""
+    frame_bytes: int = 16 * 1024
+    """Largest frame taken from a client; above it the socket is closed with 1009."""
+    inbound_burst: int = 250
+    """Frames a client may send at once; beyond it ``inbound_rate`` rules."""
+    inbound_rate: float = 2.0
+    """Frames a second that a client may send for long; above it the socket is closed with 4429."""
+    hint_groups: bool = True
+    """Listen on the layer's group ``<feed>_<key>`` of each watched record, for code that still sends there."""
+
+
+def known_keys() -> list[str]:
+    return [field.name.upper() for field in fields(Settings)]
+
+
+def unknown_keys() -> list[tuple[str, str]]:
+    """Return the keys of ``settings.REALTIME`` that nothing reads, each with the nearest known key or ''."""
+    given = getattr(django_settings, "REALTIME", {})
+    unknown = [key for key in given if key not in known_keys()]
+    return [(key, next(iter(get_close_matches(key, known_keys(), n=1)), "")) for key in unknown]
+
+
+@cache
+def _read() -> Settings:
+    given: dict[str, Any] = getattr(django_settings, "REALTIME", {})
+    return Settings(**{key.lower(): value for key, value in given.items() if key in known_keys()})
+
+
+def current() -> Settings:
+    """Return the settings in force; follows ``override_settings``."""
+    return _read()
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting == "REALTIME":
+        _read.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="realtime.conf")

@@ -1,0 +1,103 @@
+"""The Channels end of a socket: the plain dialect of PROTOCOL §2. Works under any ASGI server."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import Error as DatabaseError
+
+from . import conf, metrics
+from .feeds import Feed, feed_named
+from .hub import Hub
+from .limits import Bucket
+from .member import Member
+from .protocol.closing import Close
+
+logger = logging.getLogger("realtime.consumers")
+
+
+class RefusingConsumer(AsyncWebsocketConsumer):
+    """Closes with 4404 whatever comes: what is not there and what is not yours look the same."""
+
+    channel_layer_alias = ""  # the hub listens for all: no channel, and no SUBSCRIBE, a socket
+
+    async def connect(self) -> None:
+        started = time.monotonic()
+        await self.accept()
+        await self.refuse(Close.NOT_FOUND, started)
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close the socket; autobahn takes a plain integer only."""
+        await super().close(None if code is None else int(code), reason)
+
+    async def refuse(self, code: Close, started: float) -> None:
+        """Close with ``code`` at a fixed time after ``started``, so that the time tells nothing either (I20)."""
+        metrics.refused.labels(str(code.value)).inc()
+        await asyncio.sleep(max(0.0, started + conf.current().refusal_seconds - time.monotonic()))
+        await self.close(code)
+
+
+class SyncConsumer(RefusingConsumer):
+    """Sends the state of one record, then a frame for every version of it; takes nothing from the client."""
+
+    feed_name = ""
+    _member: Member | None = None
+    _inbound: Bucket
+
+    def __init__(self, *, feed_name: str = "") -> None:
+        super().__init__()
+        self.feed_name = feed_name or self.feed_name
+
+    async def connect(self) -> None:
+        """Accept, so that a browser sees the close code of a refusal, then join or refuse."""
+        started = time.monotonic()
+        settings = conf.current()
+        self._inbound = Bucket(rate=settings.inbound_rate, burst=settings.inbound_burst, now=started)
+        await self.accept()
+        feed, user = feed_named(self.feed_name), self.scope.get("user")
+        if user is None or not user.is_authenticated:
+            return await self.refuse(Close.NOT_AUTHENTICATED, started)
+        key = feed.key(self._key_text(feed))
+        if key is None or not await self._join(feed, key, user):
+            await self.refuse(Close.NOT_FOUND, started)
+
+    def _key_text(self, feed: type[Feed]) -> str:
+        kwargs = self.scope["url_route"]["kwargs"]
+        return str(kwargs.get("key", kwargs.get(f"{feed.name}_id", "")))
+
+    async def _join(self, feed: type[Feed], key: Any, user: Any) -> bool:
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
+        self._member = Member(feed.viewer(user), self)
+        try:
+            return await Hub.current().join(self._member, feed.topic(key), snapshot=query.get("snapshot") != ["0"])
+        except DatabaseError:
+            logger.exception("a socket could not join now")
+            self._member.end(Close.INTERNAL)
+            return True
+
+    async def write(self, text: str) -> None:
+        """Write one frame; the hub's member is the only caller."""
+        await self.base_send({"type": "websocket.send", "text": text})
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Ignore what the client says; end a client that says too much."""
+        if len(text_data or bytes_data or "") > conf.current().frame_bytes:
+            await self.close(Close.TOO_BIG)
+        elif not self._inbound.allow(now=time.monotonic()):
+            await self.close(Close.LIMITED)
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        if self._member is not None:
+            Hub.current().leave(self._member)
+            self._member.gone()
+        raise StopConsumer
+
+
+class OrderSyncConsumer(SyncConsumer):
+    """The consumer of the feed named ``order``, for projects that write their own route with ``<order_id>``."""
+
+    feed_name = "order"

@@ -1,0 +1,17 @@
+"""The errors of ``realtime``: each says what to do, and whether trying again helps."""
+
+
+class RealtimeError(Exception):
+    """Base of every error that ``realtime`` raises."""
+
+
+class DeclarationError(RealtimeError):
+    """A feed or a part is declared wrongly; raised at start-up, with the line to change."""
+
+
+class BrokerError(RealtimeError):
+    """The bus did not take a message. Nothing is lost: repair finds it in the database."""
+
+
+class ForgedMessage(RealtimeError):
+    """A message on the bus does not carry our signature; it is dropped and counted."""

@@ -1,0 +1,1 @@
+"""Ways to the socket that need more than a consumer."""

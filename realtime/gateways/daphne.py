@@ -1,0 +1,46 @@
+"""Daphne, ending well: sockets get their goodbye (4012) on SIGTERM, where the stock server cuts them off (1006).
+
+``asgi.py`` sets ``daphne.cli.CommandLineInterface.server_class`` to this class, so the stock ``daphne`` command uses it.
+"""
+
+import logging
+import time
+from typing import Any
+
+from daphne.server import Server as StockServer
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import defer, reactor, task
+
+from .. import conf
+from ..protocol.closing import Close
+
+logger = logging.getLogger("realtime.daphne")
+
+
+class Server(StockServer):
+    """The stock server with a drain in front of its shutdown."""
+
+    def kill_all_applications(self) -> Any:
+        """Say goodbye to every socket, wait for them up to ``drain_seconds``, then end what is left."""
+        sockets = [protocol for protocol in self.connections if isinstance(protocol, WebSocketProtocol)]
+        for protocol in sockets:
+            if protocol.state == protocol.STATE_OPEN:
+                protocol.serverClose(code=Close.DRAIN)
+        logger.info("draining %d sockets", len(sockets))
+        return self._drained(sockets)
+
+    @defer.inlineCallbacks
+    def _drained(self, sockets: list[WebSocketProtocol]) -> Any:
+        until = time.monotonic() + conf.current().drain_seconds
+        while time.monotonic() < until and any(socket.state != socket.STATE_CLOSED for socket in sockets):
+            yield task.deferLater(reactor, 0.02)
+        for details in self.connections.values():
+            details.setdefault("application_instance", _Ended())
+        yield super().kill_all_applications()
+
+
+class _Ended:
+    """Stands for an application that has ended: the stock shutdown reads the key without looking whether it is there."""
+
+    def done(self) -> bool:
+        return True

@@ -1,0 +1,200 @@
+"""The log of committed changes: written in the writer's transaction, read by the relay and the hub.
+
+Everything here is one short database operation and knows no socket and no bus.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+from django.db import Error as DatabaseError
+from django.db import connections, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from . import actor, conf, metrics
+from .capture import orm
+from .feeds import Feed, feed_of, key_of
+from .models import Epoch, Event, Stream
+from .protocol.frames import Update
+
+State = dict[str, Any]
+Result = TypeVar("Result")
+
+
+def on_live_connection(work: Callable[[], Result]) -> Result:
+    """Return ``work()``; once more on a new connection when the old one was closed by the server."""
+    try:
+        return work()
+    except DatabaseError:
+        connections[conf.current().database].close()
+        return work()
+
+
+def record(feed: type[Feed], key: Any, *, mark: str) -> Event | None:
+    """Write what changed of ``key`` since the last event; ``None`` when nothing declared changed.
+
+    Runs inside the writer's transaction, and the stream stays locked until that ends: versions are dense and in
+    commit order. ``mark`` names the transaction: a second call in it rewrites its event, so a transaction has one
+    event a topic, and none when it ends where it began.
+    """
+    using = conf.current().database
+    stream = _locked(feed.topic(key), using)
+    # After the lock and as a new statement: what others committed before it is seen.
+    state = orm.read(feed, [key], using=using).get(key, None)
+    if state == stream.state:
+        return None
+    event = _own_event(stream, mark, using)
+    if event is None:
+        before = stream.state
+        event = Event(topic=stream.topic, version=stream.version + 1)
+    else:
+        before = _before(event, stream.state)
+        if before == state:
+            return _take_back(stream, event, state, using)
+    event.state, event.at, event.actor = state, timezone.now(), actor.current()
+    event.before = None if before is None else {k: v for k, v in before.items() if state is None or state.get(k) != v}
+    event.save(using=using)
+    _advance(stream, event, mark, using)
+    metrics.captured.labels(feed.name).inc()
+    return event
+
+
+def _locked(topic: str, using: str) -> Stream:
+    streams = Stream.objects.using(using).select_for_update()
+    stream = streams.filter(topic=topic).first()
+    if stream is None:
+        Stream.objects.using(using).bulk_create([Stream(topic=topic)], ignore_conflicts=True)
+        stream = streams.get(topic=topic)
+    return stream
+
+
+def _own_event(stream: Stream, mark: str, using: str) -> Event | None:
+    """Return the event that this same transaction wrote, if it did; savepoints that rolled back took theirs along."""
+    if not stream.transaction or stream.transaction != mark:
+        return None
+    return Event.objects.using(using).filter(topic=stream.topic, version=stream.version, pos=None).first()
+
+
+def _before(event: Event, state: State | None) -> State | None:
+    """Return the state before ``event``, which left ``state``."""
+    if event.before is None:
+        return None
+    return {**(state or {}), **event.before}
+
+
+def _advance(stream: Stream, event: Event, mark: str, using: str) -> None:
+    stream.version, stream.state, stream.at = event.version, event.state, event.at
+    stream.changed, stream.transaction = changed(event), mark
+    stream.save(using=using)
+
+
+def _take_back(stream: Stream, event: Event, state: State | None, using: str) -> None:
+    """A → B → A: the transaction leaves nothing behind."""
+    event.delete(using=using)
+    stream.version, stream.state, stream.transaction = event.version - 1, state, ""
+    stream.save(using=using)
+
+
+def changed(event: Event) -> list[str]:
+    """Return the names of the fields that ``event`` changed; all of them when there was no state before."""
+    return list(event.state or {}) if event.before is None else list(event.before)
+
+
+def _of_event(event: Event) -> Update:
+    return Update(event.topic, event.version, event.state, tuple(changed(event)), orm.plain(event.at), event.pos)
+
+
+def _of_stream(stream: Stream) -> Update:
+    return Update(stream.topic, stream.version, stream.state, tuple(stream.changed), orm.plain(stream.at))
+
+
+def heads(topics: Collection[str]) -> dict[str, int]:
+    """Return the newest committed version of each of ``topics`` that has one."""
+    found = Stream.objects.using(conf.current().database).filter(topic__in=topics)
+    return dict(found.values_list("topic", "version"))
+
+
+def states(topics: Collection[str]) -> dict[str, Update]:
+    """Return the newest state of each of ``topics`` that exists, each with its version from one row read (I8).
+
+    A record older than the installation gets its ``Stream`` row here, with version 0: no change is known of it yet.
+    """
+    using = conf.current().database
+    streams = Stream.objects.using(using).filter(topic__in=topics)
+    found = {stream.topic: _of_stream(stream) for stream in streams}
+    missing = [topic for topic in topics if topic not in found]
+    if missing and _begin(missing, using):
+        found |= {stream.topic: _of_stream(stream) for stream in streams.filter(topic__in=missing)}
+    return {topic: update for topic, update in found.items() if update.state is not None}
+
+
+def _begin(topics: Sequence[str], using: str) -> bool:
+    """Make the ``Stream`` rows of records that have none. A writer's own row, made meanwhile, wins."""
+    keys: dict[type[Feed], list[Any]] = {}
+    for topic in topics:
+        keys.setdefault(feed_of(topic), []).append(key_of(topic))
+    rows = [
+        Stream(topic=feed.topic(key), state=state)
+        for feed, wanted in keys.items()
+        for key, state in orm.read(feed, wanted, using=using).items()
+    ]
+    Stream.objects.using(using).bulk_create(rows, ignore_conflicts=True)
+    return bool(rows)
+
+
+def missed(after: Mapping[str, int], *, limit: int) -> dict[str, list[Update]]:
+    """Return what each topic has after the version given: every version in order, or the newest state alone.
+
+    The newest state alone stands for history that is trimmed or longer than ``limit``. Never a part of it.
+    """
+    using = conf.current().database
+    newest = {update.topic: update for update in map(_of_stream, Stream.objects.using(using).filter(topic__in=after))}
+    behind = {topic: head for topic, head in newest.items() if head.version > after[topic]}
+    wanted = Q()
+    for topic, head in behind.items():
+        if head.version - after[topic] <= limit:
+            wanted |= Q(topic=topic, version__gt=after[topic], version__lte=head.version)
+    found: dict[str, list[Update]] = {topic: [] for topic in after}
+    if wanted:
+        for event in Event.objects.using(using).filter(wanted).order_by("topic", "version"):
+            found[event.topic].append(_of_event(event))
+    for topic, head in behind.items():
+        if len(found[topic]) != head.version - after[topic]:
+            found[topic] = [head]
+    return found
+
+
+def epoch() -> str:
+    """Return the identity of this database's history; it differs after a restored backup was rotated."""
+    return _epoch_row(lock=False).epoch
+
+
+def _epoch_row(*, lock: bool) -> Epoch:
+    rows = Epoch.objects.using(conf.current().database)
+    row = (rows.select_for_update() if lock else rows).first()
+    if row is None:
+        rows.bulk_create([Epoch()], ignore_conflicts=True)
+        row = (rows.select_for_update() if lock else rows).get()
+    return row
+
+
+def settle(*, limit: int) -> tuple[str, list[Update]]:
+    """Give the next contiguous positions to up to ``limit`` committed events; return the epoch and these updates.
+
+    One process at a time, by the row lock of ``Epoch`` in a short transaction; a crash leaves either nothing or
+    positions without a hint, which repair makes good (I15).
+    """
+    using = conf.current().database
+    unsettled = Event.objects.using(using).filter(pos=None).order_by("id")
+    if not unsettled.exists():
+        return "", []
+    with transaction.atomic(using=using):
+        head = _epoch_row(lock=True)
+        events = list(unsettled[:limit])
+        for pos, event in enumerate(events, head.pos + 1):
+            event.pos = pos
+        if events:
+            Event.objects.using(using).bulk_update(events, ["pos"])
+            head.pos += len(events)
+            head.save(using=using, update_fields=["pos"])
+    return head.epoch, [_of_event(event) for event in events]

@@ -1,0 +1,15 @@
+"""What happened, counted: every drop, gap, denial and repair raises a counter with a reason (invariant I19)."""
+
+from prometheus_client import Counter, Gauge
+
+captured = Counter("realtime_events_captured", "Events written by the capture, by feed", ["feed"])
+settled = Counter("realtime_events_settled", "Events that got their global position")
+published = Counter("realtime_hints_published", "Hints handed to the bus, by outcome", ["outcome"])
+heard = Counter("realtime_bus_messages", "Messages heard on the bus, by kind", ["kind"])
+sent = Counter("realtime_frames_sent", "Frames written to sockets, by feed", ["feed"])
+skipped = Counter("realtime_updates_skipped", "Updates not sent to a socket, by reason", ["reason"])
+repaired = Counter("realtime_catch_ups", "Reads that closed a gap, by what found it", ["found_by"])
+refused = Counter("realtime_refusals", "Sockets refused or ended, by close code", ["code"])
+failures = Counter("realtime_failures", "Work that failed and is tried again, by part", ["part"])
+members = Gauge("realtime_sockets", "Sockets served by this process")
+bus_alive = Gauge("realtime_bus_alive", "1 while this process hears its own nonce on the bus")

@@ -1,0 +1,1 @@
+"""The protocol without I/O: values and decisions. Imports no Django, Channels, asyncio, socket or clock."""

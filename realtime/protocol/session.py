@@ -1,0 +1,151 @@
+"""What one socket still has to be told: decided here, performed by the hub.
+
+A socket goes on from version to version of each topic it watches. Hints may be lost, doubled and shuffled; the
+database is the truth, and a gap is closed by reading it.
+
+>>> def update(version):
+...     return Update("order.7", version, {}, (), "2026-11-23T12:00:00Z")
+>>> session = Session()
+>>> session.join("order.7")                      # hold what arrives, read the state
+CatchUp(topic='order.7', after=None)
+>>> session.arrived(update(3))                   # committed while the state was being read
+[]
+>>> [(send.update.version, send.had) for send in session.fetched("order.7", [update(2)])]
+[(2, None), (3, 2)]
+>>> session.arrived(update(3))                   # doubled
+[]
+>>> session.arrived(update(5))                   # 4 was lost on the way
+[CatchUp(topic='order.7', after=3)]
+>>> [(send.update.version, send.had) for send in session.fetched("order.7", [update(4), update(5)])]
+[(4, 3), (5, 4)]
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .frames import Update
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write ``update`` to the socket, which had version ``had`` before (``None``: nothing)."""
+
+    update: Update
+    had: int | None
+
+    @property
+    def follows(self) -> bool:
+        """Whether nothing lies between: such a frame needs no ``prev``."""
+        return self.had is not None and self.update.version == self.had + 1
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Read what was committed of ``topic`` after version ``after`` and answer with ``Session.fetched``."""
+
+    topic: str
+    after: int | None
+
+
+Effect = Send | CatchUp
+
+
+class _Cursor:
+    """How far the socket is in one topic; ``held`` is a list while a read is under way."""
+
+    __slots__ = ("held", "sent")
+
+    def __init__(self) -> None:
+        self.sent: int | None = None
+        self.held: list[Update] | None = []
+
+
+class Session:
+    """The cursors of one socket. Versions rise, none is repeated, and the newest is reached (I3, I4, I5)."""
+
+    HELD_AT_MOST = 64
+    """Updates kept while a read is under way. The oldest give way: the read, or the next, brings them."""
+
+    def __init__(self) -> None:
+        self._cursors: dict[str, _Cursor] = {}
+
+    def topics(self) -> list[str]:
+        """Return what this socket watches."""
+        return list(self._cursors)
+
+    def sent(self, topic: str) -> int | None:
+        """Return the newest version sent of ``topic``; ``None`` before the first."""
+        cursor = self._cursors.get(topic)
+        return cursor.sent if cursor else None
+
+    def join(self, topic: str) -> CatchUp:
+        """Start to watch ``topic``: what arrives is held until the state has been read (I8)."""
+        self._cursors[topic] = _Cursor()
+        return CatchUp(topic, None)
+
+    def leave(self, topic: str) -> None:
+        """Stop watching ``topic``; what was asked for it is ignored when it comes."""
+        self._cursors.pop(topic, None)
+
+    def arrived(self, update: Update) -> list[Effect]:
+        """Take a committed update from the bus, in any order and any number of times."""
+        cursor = self._cursors.get(update.topic)
+        if cursor is None:
+            return []
+        if cursor.held is not None:
+            self._hold(cursor.held, update)
+            return []
+        if self._is_duplicate(cursor, update):
+            return []
+        if self._is_gap(cursor, update):
+            cursor.held = [update]
+            return [CatchUp(update.topic, cursor.sent)]
+        return [self._send(cursor, update)]
+
+    def head(self, topic: str, version: int) -> list[Effect]:
+        """Take the newest version that the database has of ``topic``; ask for what is missing."""
+        cursor = self._cursors.get(topic)
+        if cursor is None or cursor.held is not None or version <= (cursor.sent or 0):
+            return []
+        cursor.held = []
+        return [CatchUp(topic, cursor.sent)]
+
+    def fetched(self, topic: str, updates: Sequence[Update], *, silent: bool = False) -> list[Effect]:
+        """Take what the database has after the cursor, oldest first, then release what was held.
+
+        ``updates`` are versions one by one, or the newest state alone. ``silent`` moves the cursor without a frame
+        (a client that asked for no snapshot).
+        """
+        cursor = self._cursors.get(topic)
+        if cursor is None or cursor.held is None:
+            return []
+        held, cursor.held = cursor.held, None
+        before = cursor.sent
+        effects: list[Effect] = []
+        for update in updates:
+            if not self._is_duplicate(cursor, update):
+                effects.append(self._send(cursor, update))
+        if silent:
+            effects.clear()
+        if cursor.sent == before:
+            # The database has nothing newer, so a held update beyond the cursor's next is not of this database
+            # (a restored one, for example); asking again would never end.
+            held = [update for update in held if not self._is_gap(cursor, update)]
+        for update in sorted(held, key=lambda update: update.version):
+            effects += self.arrived(update)
+        return effects
+
+    def _hold(self, held: list[Update], update: Update) -> None:
+        held.append(update)
+        if len(held) > self.HELD_AT_MOST:
+            held.remove(min(held, key=lambda update: update.version))
+
+    def _is_duplicate(self, cursor: _Cursor, update: Update) -> bool:
+        return cursor.sent is not None and update.version <= cursor.sent
+
+    def _is_gap(self, cursor: _Cursor, update: Update) -> bool:
+        return cursor.sent is None or update.version > cursor.sent + 1
+
+    def _send(self, cursor: _Cursor, update: Update) -> Send:
+        had, cursor.sent = cursor.sent, update.version
+        return Send(update, had)

@@ -1,0 +1,145 @@
+"""Settle what was committed, and publish it: after the commit, outside the writer, from what the database says.
+
+A background thread of each process that writes or serves. It starts with the first wake, starts again after a fork,
+and is given time at exit. Nothing kept in memory is trusted: a lost wake costs a second, a killed process nothing.
+"""
+
+import asyncio
+import atexit
+import logging
+import os
+import socket
+import threading
+import time
+from collections import deque
+from typing import Any
+
+from django.db import Error as DatabaseError
+from django.db import connections
+
+from . import brokers, conf, log, metrics
+from .exceptions import BrokerError
+from .protocol.codec import Hints, seal
+from .protocol.frames import Update
+
+logger = logging.getLogger("realtime.relay")
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """The relay's own loop. Resolves names in place: at interpreter exit no executor takes work any more."""
+
+    async def getaddrinfo(self, host: Any, port: Any, **kwargs: Any) -> Any:
+        return socket.getaddrinfo(host, port, **kwargs)
+
+
+class Relay:
+    """One background thread that settles and publishes when it is woken."""
+
+    FOREIGN_AT_MOST = 1000
+    """Foreign hints that wait to be published; the oldest give way, since each only says "look again"."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._woken = threading.Event()
+        self._ending = False
+        self._thread: threading.Thread | None = None
+        self._foreign: deque[tuple[str, str, str]] = deque(maxlen=self.FOREIGN_AT_MOST)
+        self._mute_until = 0.0
+
+    def wake(self) -> None:
+        """Have the committed events settled and published soon. Never waits and never fails."""
+        self._woken.set()
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+
+    def hint(self, feed_name: str, key: Any, message: str) -> None:
+        """Publish to the layer's group ``<feed>_<key>`` that the record may have changed."""
+        self._foreign.append((feed_name, str(key), message))
+        self.wake()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._ending or (self._thread is not None and self._thread.is_alive()):
+                return
+            self._thread = threading.Thread(target=self._run, name="realtime-relay", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:  # the interpreter is ending; another process or a later start settles
+                self._thread = None
+
+    def end(self) -> None:
+        """Settle and publish what is left, within ``flush_seconds``; then the thread is gone."""
+        thread = self._thread
+        self._ending = True
+        self._woken.set()
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+            thread.join(conf.current().flush_seconds)
+
+    def forget(self) -> None:
+        """Start afresh: threads do not survive a fork."""
+        self.__init__()  # type: ignore[misc]
+
+    def _run(self) -> None:
+        loop = _Loop()
+        try:
+            while True:
+                self._woken.wait()
+                self._woken.clear()
+                self._round(loop)
+                if self._ending and not self._woken.is_set():
+                    return
+        finally:
+            connections.close_all()
+            loop.close()
+
+    def _round(self, loop: asyncio.AbstractEventLoop) -> None:
+        limit = conf.current().settle_batch
+        while True:
+            epoch, updates = self._settle(limit)
+            metrics.settled.inc(len(updates))
+            self._publish(loop, epoch, updates)
+            if len(updates) < limit:
+                return
+
+    def _settle(self, limit: int) -> tuple[str, list[Update]]:
+        try:
+            return log.on_live_connection(lambda: log.settle(limit=limit))
+        except DatabaseError as error:
+            metrics.failures.labels("relay").inc()
+            logger.warning("not settled now, tried again with the next wake: %s", error)
+            return "", []
+
+    def _publish(self, loop: asyncio.AbstractEventLoop, epoch: str, updates: list[Update]) -> None:
+        """Hand ``updates`` and foreign hints to the broker; what it does not take, repair finds."""
+        if not updates and not self._foreign:
+            return
+        if time.monotonic() < self._mute_until:
+            metrics.published.labels("deferred").inc(len(updates))
+            self._foreign.clear()
+            return
+        groups: dict[int, list[Update]] = {}
+        for update in updates:
+            groups.setdefault(brokers.group_of(update.topic), []).append(update)
+        broker = brokers.current()
+        try:
+            for group, members in groups.items():
+                body = seal(Hints(epoch, members), brokers.key())
+                loop.run_until_complete(broker.publish(group, body))
+                metrics.published.labels("sent").inc(len(members))
+            while self._foreign:
+                loop.run_until_complete(broker.hint(*self._foreign.popleft()))
+        except BrokerError as error:
+            # The writer's process has other work than to wait for a dead layer with every event.
+            self._mute_until = time.monotonic() + conf.current().broker_timeout
+            metrics.published.labels("deferred").inc(len(updates))
+            logger.warning("the bus does not take messages, viewers are served by repair: %s", error)
+
+
+_relay = Relay()
+wake = _relay.wake
+hint = _relay.hint
+end = _relay.end
+
+atexit.register(_relay.end)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_relay.forget)
