@@ -120,9 +120,10 @@ def order_extend(*, order_id: int, goal: object, by: User, idempotency_key: str)
         return order
     with order_step("extend", order_id=order_id, by=by) as order:
         extra = game_of(order).raise_goal(order, goal)
+        actual_price = amount_check(order.actual_price + extra.actual_price, what="The new price")
+        booster_price = amount_check(order.booster_price + extra.booster_price, what="The new payout")
         settle(order, payment=extra.actual_price)
-        order.actual_price = amount_check(order.actual_price + extra.actual_price, what="The new price")
-        order.booster_price = amount_check(order.booster_price + extra.booster_price, what="The new payout")
+        order.actual_price, order.booster_price = actual_price, booster_price
         order.title = extra.title
         order.message = "The order has a higher goal."
     post_record(post=post, order=order)

@@ -30,6 +30,10 @@ class RefusingConsumer(AsyncWebsocketConsumer):
         await self.accept()
         await self.refuse(Close.NOT_FOUND, started)
 
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close the socket; autobahn takes a plain integer only."""
+        await super().close(None if code is None else int(code), reason)
+
     async def refuse(self, code: Close, started: float) -> None:
         """Close with ``code`` at a fixed time after ``started``, so that the time tells nothing either (I20)."""
         metrics.refused.labels(str(code.value)).inc()
@@ -43,6 +47,10 @@ class SyncConsumer(RefusingConsumer):
     feed_name = ""
     _member: Member | None = None
     _inbound: Bucket
+
+    def __init__(self, *, feed_name: str = "") -> None:
+        super().__init__()
+        self.feed_name = feed_name or self.feed_name
 
     async def connect(self) -> None:
         """Accept, so that a browser sees the close code of a refusal, then join or refuse."""

@@ -25,8 +25,8 @@ class Ear:
     SILENT_BEATS = 3
     """Own nonces in a row that may stay unheard before the subscriptions are made afresh."""
 
-    def __init__(self, deliver: Callable[[Update], None], hinted: Hinted) -> None:
-        self._deliver, self._hinted = deliver, hinted
+    def __init__(self, deliver: Callable[[Update], None], hinted: Hinted, confirmed: Callable[[], None]) -> None:
+        self._deliver, self._hinted, self._on_confirmed = deliver, hinted, confirmed
         self._nonce = secrets.token_hex(8)
         self._beats = self._unheard = 0
         self._epoch = ""
@@ -34,12 +34,6 @@ class Ear:
         self._listening: asyncio.Task[None] | None = None
         self._followed: set[str] = set()
         self._errands: set[asyncio.Task[None]] = set()
-
-    async def listening(self) -> None:
-        """Return when the own nonce was heard, or the bus was given ``broker_timeout`` to carry it."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(conf.current().broker_timeout):
-                await self._confirmed.wait()
 
     async def listen(self, reader: Reader) -> None:
         """Listen, and start again after a loss, until cancelled."""
@@ -62,12 +56,16 @@ class Ear:
             await asyncio.sleep(conf.current().repair_seconds)
 
     async def _confirm(self) -> None:
-        """Send nonces until one is heard: the layer does not say when a subscription stands. Then follow again."""
+        """Send nonces until one is heard: the layer does not say when a subscription stands. Then follow again.
+
+        What was published before that may have been missed, so the hub is told to look at the database.
+        """
         self._confirmed.clear()
         while not self._confirmed.is_set():
             with suppress(BrokerError):
                 await self._beat(brokers.base.GROUPS - 1)
             await asyncio.sleep(0.02)
+        self._on_confirmed()
         for topic in list(self._followed):
             self._errand(self._follow(topic))
 

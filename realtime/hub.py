@@ -50,17 +50,17 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self._working: set[str] = set()
         self._reader: Reader | None = None
-        self._ear = Ear(self.deliver, self.hinted)
         self._look_now = asyncio.Event()
+        self._ear = Ear(self.deliver, self.hinted, self._look_now.set)
 
     async def join(self, member: Member, topic: str, *, snapshot: bool = True) -> bool:
         """Watch ``topic`` for ``member`` and send its state; ``False``: there is no such record for this viewer.
 
-        Order matters (PROTOCOL §3, joining): listen, hold, read state and version in one row, send, release.
+        Order matters (PROTOCOL §3, joining): hold, read state and version in one row, send, release. Nobody waits for
+        the bus: as soon as it is proven, what was missed before is looked up.
         Raises ``django.db.Error`` when the state cannot be read now.
         """
         reader = self._start()
-        await self._ear.listening()
         member.session.join(topic)
         self._watch(member, topic)
         try:

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import traceback
 
 import django
 from daphne.cli import CommandLineInterface
@@ -12,13 +13,11 @@ HEAD_START = 2  # seconds for the server to listen first
 
 
 def play() -> None:
-    """Run the simulation until the process ends; when it fails, so does the process."""
+    """Run the simulation; when it ends, with an error or without, the process ends with code 1."""
     time.sleep(HEAD_START)
     try:
         call_command("simulate")
-    except Exception:
-        import traceback
-
+    finally:
         traceback.print_exc()
         os._exit(1)
 

@@ -18,8 +18,9 @@ PR_SET_PDEATHSIG = 1
 
 def die_with_parent(how: int = signal.SIGKILL) -> None:
     """Ask Linux to send ``how`` to this process when its parent ends; elsewhere nothing happens."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(how), 0, 0, 0)
+    call = prctl()
+    if call is not None:
+        call(PR_SET_PDEATHSIG, int(how), 0, 0, 0)
 
 
 def spawn(
@@ -50,7 +51,7 @@ def spawn(
         extra_groups=None if user is None else [],
         process_group=0 if own_group else None,
         # Runs after setuid(), which would clear it.
-        preexec_fn=functools.partial(_bound, os.getpid(), prctl(), int(on_death)),
+        preexec_fn=functools.partial(_bound, os.getpid(), prctl(), int(on_death)),  # noqa: PLW1509
     )
 
 

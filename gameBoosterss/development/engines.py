@@ -68,7 +68,7 @@ class Engine:
                 return
 
     def stop(self, how: int | None = None) -> None:
-        """End the server; ``how=signal.SIGKILL`` is the power cut."""
+        """End the server; ``how=signal.SIGKILL`` gives it no time to tidy up."""
         if self.child is not None:
             stop(self.child, how or self.stop_signal, patience=20)
             self.child = None
@@ -127,7 +127,7 @@ class Valkey(Engine):
         # By standard input: the process list shows arguments to everybody.
         with child.stdin as configuration:
             configuration.write(
-                f'bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\n'
+                f"bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\n"
                 f'save ""\nappendonly no\ndatabases 64\ndir "{self.folder}"\n'.encode()
             )
         return child
@@ -145,7 +145,7 @@ class Valkey(Engine):
 class Postgres(Engine):
     """PostgreSQL 18 with one database, ``gameboosterss``, and a password kept beside it.
 
-    ``durable`` data survives a power cut; without it writing is quicker and the folder is for one run.
+    What was committed survives a kill of the server; with ``durable`` also a power cut of the machine.
     """
 
     name = "postgres"
@@ -227,7 +227,7 @@ class Postgres(Engine):
             "port": self.port,
             "unix_socket_directories": "",
             "fsync": on,
-            "synchronous_commit": on,
+            "synchronous_commit": "on",  # costs little without fsync, and a killed server keeps what was committed
             "full_page_writes": on,
             "max_connections": 300,
             "shared_buffers": "64MB",

@@ -9,7 +9,7 @@ from gameBoosterss.development.checkout import ROOT
 
 FOLDER = ROOT / "requirements"
 ORDER = ("uv", "app", "dev", "older")
-FORM = "--universal --generate-hashes --no-annotate --no-header --python-version 3.11 --quiet".split()
+FORM = ["--universal", "--generate-hashes", "--no-annotate", "--no-header", "--python-version", "3.11", "--quiet"]
 
 
 def lock(options: list[str]) -> int:
@@ -32,3 +32,7 @@ def check() -> int:
     for name in wrong:
         print(f"requirements/{name} names an address or lacks hashes; write it with ./dev lock.", file=sys.stderr)
     return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(check())

@@ -40,13 +40,14 @@ def update_frame(
     ``values`` holds every declared field in declared order, hidden ones already ``None``; ``masked`` names these.
     Nothing in the frame depends on the socket, so it is encoded once and shared.
     """
+    seen = set(update.changed).difference(masked)
     return {
         "type": f"{name}.update",
         f"{name}_id": key,
         **values,
         "timestamp": update.at,
         "version": update.version,
-        "changed": [field for field in update.changed if field in values and field not in masked],
+        "changed": [field for field in values if field in seen],
         "masked": list(masked),
     }
 

@@ -1,0 +1,190 @@
+"""``./dev test``: every check as a step, a table of results, and a last line that a machine can read."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gameBoosterss.development import browser
+from gameBoosterss.development.checkout import ROOT, VAR
+from gameBoosterss.development.children import spawn, stop
+
+FLOORS = ("gameBoosterss", "dashboards", "games", "wallet", "orders", "accounts", "realtime")
+PYTHON = sys.executable
+MANAGE = [PYTHON, "manage.py"]
+
+
+@dataclass(slots=True)
+class Options:
+    """What the user asked for, and what the steps need to know of it."""
+
+    pytest: list[str] = field(default_factory=list)
+    long: bool = False
+    browser: bool = True
+    reports: Path = VAR / "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One check. ``skip`` returns the reason why there is nothing to check yet, or an empty string."""
+
+    name: str
+    does: str
+    command: Callable[[Options], Sequence[str]]
+    skip: Callable[[Options], str] = lambda options: ""
+    live: bool = False  # its output goes to the screen as it comes
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    step: Step
+    state: str  # ok, FAILED, or skipped: why
+    seconds: float
+
+
+def floors() -> list[str]:
+    """The packages that are there."""
+    return [name for name in FLOORS if (ROOT / name / "__init__.py").exists()]
+
+
+def files(pattern: str) -> Iterator[Path]:
+    """Files of the project that match, nothing from the environments."""
+    for top in (*FLOORS, "tests"):
+        yield from (ROOT / top).glob(f"**/{pattern}")
+
+
+def marked(marker: str) -> bool:
+    """Whether a test carries ``marker``."""
+    return any(f"mark.{marker}" in path.read_text() for path in files("test_*.py"))
+
+
+def pytest_command(python: str, options: Options, report: str, marks: str, extra: Sequence[str]) -> list[str]:
+    """Pytest on two processes, with a report that we count."""
+    selection = marks if options.long else f"({marks}) and not long" if marks else "not long"
+    command = [python, "-m", "pytest", f"--junitxml={options.reports / report}", "-n", "2", "--dist", "loadfile"]
+    command += ["-m", selection] if selection else []
+    command += [] if options.browser else ["--no-browser"]
+    return command + list(extra)
+
+
+def tests(options: Options) -> Sequence[str]:
+    if options.browser and marked("browser"):
+        browser.install()
+    return pytest_command(PYTHON, options, "pytest.xml", "", options.pytest)
+
+
+def older(options: Options) -> Sequence[str]:
+    made = subprocess.run([ROOT / "dev", "prepare-older"], stdout=subprocess.PIPE, text=True)
+    if made.returncode:
+        return ["false"]
+    return pytest_command(made.stdout.strip().splitlines()[-1], options, "older.xml", "older", [])
+
+
+STEPS = (
+    Step("locks", "locks carry hashes and no address", lambda o: [PYTHON, "-m", "gameBoosterss.development.locks"]),
+    Step("ruff", "lint", lambda o: [PYTHON, "-m", "ruff", "check", "--quiet", "."]),
+    Step("format", "formatting", lambda o: [PYTHON, "-m", "ruff", "format", "--check", "."]),
+    Step("mypy", "types", lambda o: [PYTHON, "-m", "mypy", *floors()]),
+    Step(
+        "imports",
+        "floors and layers",
+        lambda o: [str(Path(PYTHON).with_name("lint-imports")), "--cache-dir", ".importlinter_cache"],
+        lambda o: "" if len(floors()) == len(FLOORS) else "some floors are not built yet",
+    ),
+    Step(
+        "djlint",
+        "templates",
+        lambda o: [PYTHON, "-m", "djlint", "--lint", "--quiet", *floors()],
+        lambda o: "" if any(files("templates/**/*.html")) else "no templates",
+    ),
+    Step("check", "Django's system checks", lambda o: [*MANAGE, "check"]),
+    Step("migrations", "models and migrations agree", lambda o: [*MANAGE, "makemigrations", "--check", "--dry-run"]),
+    Step("pytest", "behaviour", tests, live=True),
+    Step("older", "the oldest supported pins", older, lambda o: "" if marked("older") else "no such tests", live=True),
+    # The JavaScript tests of clients/js go here.
+)
+
+
+def environment(folder: str) -> dict[str, str]:
+    """For the static steps: settings of development, a database that is nowhere. Pytest sets its own."""
+    defaults = {"DEBUG": "1", "SECRET_KEY": "test" * 16, "LOG_DIR": folder}
+    return defaults | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), python_path()]))}
+
+
+def python_path() -> str:
+    return os.environ.get("PYTHONPATH", "")
+
+
+def perform(step: Step, options: Options) -> Result:
+    """Run one step; what it says is shown when it fails."""
+    reason = step.skip(options)
+    if reason:
+        return Result(step, f"skipped: {reason}", 0)
+    print(f"── {step.name}: {step.does}", flush=True)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
+        variables = environment(folder)
+        if not step.live:
+            variables.setdefault("DATABASE_URL", "sqlite://:memory:")
+        child = spawn(step.command(options), env=variables, output=None if step.live else output, own_group=False)
+        try:
+            code = child.wait()
+        finally:
+            stop(child)
+        if code and not step.live:
+            output.seek(0)
+            print(output.read().decode(errors="replace"), flush=True)
+    return Result(step, f"FAILED ({code})" if code else "ok", time.monotonic() - started)
+
+
+def counted(reports: Path, results: Sequence[Result]) -> tuple[int, int]:
+    """How many tests passed and failed; a run of pytest that leaves no report, or no test, is a failure."""
+    passed = failed = 0
+    for result in results:
+        report = reports / f"{result.step.name}.xml"
+        if not result.step.live or result.state.startswith("skipped"):
+            continue
+        if not report.exists():
+            failed += 1
+            continue
+        suites = ElementTree.parse(report).getroot().iter("testsuite")  # noqa: S314 (pytest wrote it)
+        for suite in suites:
+            total, wrong = int(suite.get("tests", 0)), int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+            passed += max(total - wrong - int(suite.get("skipped", 0)), 0)
+            failed += wrong
+            failed += not total
+    return passed, failed
+
+
+def test(arguments: list[str]) -> int:
+    """Run the steps that are named, or pytest alone with arguments for it, or everything."""
+    parser = argparse.ArgumentParser(prog="./dev test", description="Checks, and a summary.", allow_abbrev=False)
+    parser.add_argument("--long", action="store_true", help="the long tests as well")
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help="without the tests in Chromium")
+    parser.add_argument("--steps", action="store_true", help="list the steps")
+    known, rest = parser.parse_known_args(arguments)
+    if known.steps:
+        print("\n".join(f"{step.name:<12} {step.does}" for step in STEPS))
+        return 0
+    names = {step.name for step in STEPS}
+    chosen = [word for word in rest if word in names]
+    options = Options([word for word in rest if word not in names], known.long, known.browser)
+    if options.pytest and not chosen:
+        chosen = ["pytest"]
+    options.reports.mkdir(parents=True, exist_ok=True)
+    for report in options.reports.glob("*.xml"):
+        report.unlink()
+    results = [perform(step, options) for step in STEPS if not chosen or step.name in chosen]
+    passed, failed = counted(options.reports, results)
+    print()
+    for result in results:
+        print(f"{result.step.name:<12} {result.state:<40} {result.seconds:6.1f} s")
+    print(f"{'total':<12} {'':<40} {sum(result.seconds for result in results):6.1f} s\n")
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed or any(result.state.startswith("FAILED") for result in results) else 0
