@@ -111,7 +111,7 @@ ACTIONS: dict[str, Action] = {
             lambda order_id, by, form: services.order_pause(order_id=order_id, by=by),
         ),
         Action(
-            "finish", "Finish", "circle-check", "plain", "The order is done and the rest of the payout is paid.", _empty,
+            "finish", "Finish", "circle-check", "plain", "The rest of the payout is paid. A booster can finish at 100 %.", _empty,
             lambda order_id, by, form: services.order_finish(order_id=order_id, by=by),
         ),
         Action(

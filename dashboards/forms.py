@@ -57,9 +57,9 @@ class NoteForm(forms.Form):
 class TermsForm(forms.Form):
     """What an order says beside its way."""
 
-    duo = forms.BooleanField(required=False, label="Duo", help_text="Play along with your booster. + 40 %")
-    streaming = forms.BooleanField(required=False, label="Streaming", help_text="Watch the games live. + 10 %")
-    turbo = forms.BooleanField(required=False, label="Turbo", help_text="Your order comes first. + 25 %")
+    duo = forms.BooleanField(required=False, label="Duo", help_text="Play along with your booster.")
+    streaming = forms.BooleanField(required=False, label="Streaming", help_text="Watch the games live.")
+    turbo = forms.BooleanField(required=False, label="Turbo", help_text="Your order comes first.")
     booster = BoosterField(required=False, empty_label="Any booster")
     note = forms.CharField(
         label="Note for your booster", widget=forms.Textarea(attrs={"rows": 2, "maxlength": 1000}), required=False

@@ -32,7 +32,7 @@ const WORDS = {
 const SHAPES = {
   bar: (element, value) => element.setAttribute("value", value),
   width: (element, value) => element.setAttribute("width", `${value}%`),
-  mark: (element, value) => element.setAttribute("x", `${value}%`),
+  mark: (element, value) => element.setAttribute("cx", `${value}%`),
 };
 
 /** Paint `frame` into every `[data-field]` under `root`; mark what differs so that it lights up for a moment. */
