@@ -53,7 +53,8 @@ def hidden(text: str) -> str:
 
 
 def cleaned(logger: object, name: str, event: Event) -> Event:
-    """Clean every value of the record; values under a secret's name go altogether."""
+    """Clean every value of the record; values under a secret's name go altogether, and so does Django's request."""
+    event.pop("request", None)
     for key, value in event.items():
         if key.startswith("_") or key == "exc_info":
             continue

@@ -194,13 +194,10 @@ class Postgres(Engine):
         if user is not None:
             for path in (fresh, offered):
                 os.chown(path, user, -1)
-        made = spawn(
-            [self.programs.folder / "initdb", "-D", fresh / "data", "-U", NAME, "--pwfile", offered]
-            + ["--auth=scram-sha-256", "-c", "scram_iterations=1", "--encoding=UTF8", "--no-sync"]
-            + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions"],
-            user=user,
-            output=subprocess.PIPE,
-        )
+        options = f"-U {NAME} --auth=scram-sha-256 -c scram_iterations=1 --encoding=UTF8 --no-sync --no-instructions"
+        options += " --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C"
+        command: list[str | Path] = [self.programs.folder / "initdb", "-D", fresh / "data", "--pwfile", offered]
+        made = spawn([*command, *options.split()], user=user, output=subprocess.PIPE)
         words, _ = made.communicate()
         if made.returncode:
             raise EngineError(f"initdb failed:\n{words.decode(errors='replace')[-1500:]}")

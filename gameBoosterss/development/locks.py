@@ -16,7 +16,7 @@ def lock(options: list[str]) -> int:
     """Write every lock anew; versions stay unless ``--upgrade`` or ``--upgrade-package`` says otherwise."""
     uv = Path(sys.executable).with_name("uv")
     for name in ORDER:
-        command = [uv, "pip", "compile", *FORM, *options, f"{name}.in", "-o", f"{name}.lock"]
+        command = [str(uv), "pip", "compile", *FORM, *options, f"{name}.in", "-o", f"{name}.lock"]
         done = subprocess.run(command, cwd=FOLDER, env=os.environ | {"UV_PYTHON_DOWNLOADS": "never"})
         if done.returncode:
             print(f"requirements/{name}.in has no solution (see above).", file=sys.stderr)

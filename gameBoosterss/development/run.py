@@ -152,7 +152,7 @@ def watch(children: Mapping[str, subprocess.Popen[bytes]]) -> int:
 
 def stop_all(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
     """The last started first: who writes stops before who serves."""
-    for child in reversed(children.values()):
+    for child in reversed(list(children.values())):
         stop(child)
 
 
