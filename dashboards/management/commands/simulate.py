@@ -117,7 +117,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
-        if threading.current_thread() is threading.main_thread():  # beside a server, in a thread, that one takes signals
+        if threading.current_thread() is threading.main_thread():  # otherwise the server takes them
             for name in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(name, lambda *_: stop.set())
         dice = random.Random(options["seed"])
