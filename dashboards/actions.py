@@ -88,47 +88,56 @@ ACTIONS: dict[str, Action] = {
     action.verb: action
     for action in (
         Action(
-            "report", "Report progress", "trending-up", "primary", "Everybody who watches the order sees it at once.", _report,
+            "report", "Report progress", "trending-up", "primary", "Everybody who watches the order sees it at once.",
+            _report,
             lambda order_id, by, form: services.order_report_progress(order_id=order_id, reached=form.place(), by=by),
         ),
         Action(
-            "claim", "Claim this order", "hand", "primary", "The first booster gets it.", _empty,
+            "claim", "Claim this order", "hand", "primary", "The first booster gets it.",
+            _empty,
             lambda order_id, by, form: services.order_claim(order_id=order_id, booster=by),
             blind=True,
         ),
         Action(
-            "assign", "Assign a booster", "user-plus", "primary", "The order starts with the booster you choose.", _assign,
+            "assign", "Assign a booster", "user-plus", "primary", "The order starts with the booster you choose.",
+            _assign,
             lambda order_id, by, form: services.order_assign(
                 order_id=order_id, booster=form.cleaned_data["booster"], by=by
             ),
         ),
         Action(
-            "resume", "Resume", "circle-play", "primary", "Play goes on.", _empty,
+            "resume", "Resume", "circle-play", "primary", "Play goes on.",
+            _empty,
             lambda order_id, by, form: services.order_resume(order_id=order_id, by=by),
         ),
         Action(
-            "pause", "Pause", "circle-pause", "plain", "Play stops until somebody resumes it.", _empty,
+            "pause", "Pause", "circle-pause", "plain", "Play stops until somebody resumes it.",
+            _empty,
             lambda order_id, by, form: services.order_pause(order_id=order_id, by=by),
         ),
         Action(
-            "finish", "Finish", "circle-check", "plain", "The rest of the payout is paid. A booster can finish at 100 %.", _empty,
+            "finish", "Finish", "circle-check", "plain", "The rest of the payout is paid; a booster can at 100 %.",
+            _empty,
             lambda order_id, by, form: services.order_finish(order_id=order_id, by=by),
         ),
         Action(
-            "write_note", "Write the note", "pencil-line", "plain", "Your booster reads it; boosters who look for orders do not.",
+            "write_note", "Write the note", "pencil-line", "plain",
+            "Your booster reads it; boosters who look for orders do not.",
             _note,
             lambda order_id, by, form: services.order_write_note(
                 order_id=order_id, note=form.cleaned_data["note"], by=by
             ),
         ),
         Action(
-            "extend", "Extend the goal", "arrow-up-right", "plain", "The difference is paid at once.", _extend,
+            "extend", "Extend the goal", "arrow-up-right", "plain", "The difference is paid at once.",
+            _extend,
             lambda order_id, by, form: services.order_extend(
                 order_id=order_id, goal=form.place(), by=by, idempotency_key=form.data.get("idempotency_key", "")
             ),
         ),
         Action(
-            "reprice", "Change the price", "tag", "plain", "The client pays or gets back the difference at once.", _reprice,
+            "reprice", "Change the price", "tag", "plain", "The client pays or gets back the difference at once.",
+            _reprice,
             lambda order_id, by, form: services.order_reprice(
                 order_id=order_id,
                 actual_price=form.cleaned_data["actual_price"],
@@ -138,11 +147,13 @@ ACTIONS: dict[str, Action] = {
             ),
         ),
         Action(
-            "release", "Release", "undo-2", "danger", "The part done is paid; the rest is offered to other boosters.", _empty,
+            "release", "Release", "undo-2", "danger", "The part done is paid; the rest is offered to other boosters.",
+            _empty,
             lambda order_id, by, form: services.order_release(order_id=order_id, by=by),
         ),
         Action(
-            "drop", "Drop the order", "circle-x", "danger", "The part done is paid out, the client gets the rest back.", _reason,
+            "drop", "Drop the order", "circle-x", "danger", "The part done is paid out, the client gets the rest back.",
+            _reason,
             lambda order_id, by, form: services.order_drop(
                 order_id=order_id, by=by, reason=form.cleaned_data["reason"]
             ),

@@ -78,7 +78,8 @@ class FilterForm(forms.Form):
     """Which orders a list shows; what does not fit filters nothing."""
 
     status = forms.ChoiceField(
-        required=False, choices=[("", "Every status"), ("open", "Open"), *((status, status) for status in Status.values)]
+        required=False,
+        choices=[("", "Every status"), ("open", "Open"), *((status, status) for status in Status.values)],
     )
     booster = BoosterField(required=False, empty_label="Every booster", to_field_name="username")
     game = forms.ChoiceField(required=False)

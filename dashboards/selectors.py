@@ -1,8 +1,8 @@
 """What a page shows: the same frames that the socket sends, so that nothing is on a page that is not on the wire."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page, Paginator
@@ -50,14 +50,38 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """One list of orders on the page of all."""
+    """One list of orders: what stands on it, and what it says when nothing does."""
 
     name: str
     title: str
     empty: str
     orders: QuerySet[BaseOrder]
     columns: tuple[str, ...]
-    counts: list[tuple[str, int]] = field(default_factory=list)
+    is_filtered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfPage:
+    """A page of a shelf, ready to be shown. ``counts`` are those of the statuses, for the filter."""
+
+    shelf: Shelf
+    page: Page
+    rows: list[Row]
+    counts: list[tuple[str, int]]
+
+    @property
+    def total(self) -> int:
+        return sum(number for status, number in self.counts if status != "open")
+
+    @property
+    def parameter(self) -> str:
+        return page_parameter(self.shelf)
+
+    @property
+    def seen(self) -> tuple[object, ...]:
+        """What tells this page from an older one."""
+        rows = [(row.frame["order_id"], row.frame["version"], row.may_claim) for row in self.rows]
+        return self.shelf.name, self.page.number, self.page.paginator.count, self.counts, rows
 
 
 def order_key(text: str) -> int:
@@ -113,20 +137,17 @@ def boosters() -> QuerySet[User]:
 
 def shelves_for(user: User) -> list[Shelf]:
     """Return the lists on ``user``'s page."""
+    mine = orders_of(user)
     if user.role == Role.BOOSTER:
+        waiting = "No order is waiting for a booster just now. New ones appear here by themselves."
         return [
-            Shelf("mine", "My orders", "Nothing is assigned to you. Claim an order below.", orders_of(user), _columns(BOOSTER)),
-            Shelf(
-                "available",
-                "Available to claim",
-                "No order is waiting for a booster just now. New ones appear here by themselves.",
-                orders_available(),
-                _columns(PROSPECT),
-            ),
+            Shelf("mine", "My orders", "Nothing is assigned to you. Claim an order below.", mine, _columns(BOOSTER)),
+            Shelf("available", "Available to claim", waiting, orders_available(), _columns(PROSPECT), False),
         ]
     if user.role == Role.CLIENT:
-        return [Shelf("mine", "My orders", "You have no orders yet. Order your first boost.", orders_of(user), _columns(CLIENT))]
-    return [Shelf("all", "All orders", "There are no orders.", orders_of(user), _columns(user.role))]
+        empty = "You have no orders yet. Order your first boost."
+        return [Shelf("mine", "My orders", empty, mine, _columns(CLIENT))]
+    return [Shelf("all", "All orders", "There are no orders.", mine, _columns(user.role))]
 
 
 def _columns(audience: str) -> tuple[str, ...]:
@@ -154,7 +175,26 @@ def status_counts(orders: QuerySet[BaseOrder]) -> dict[str, int]:
     return {"open": sum(found[status] for status in OPEN)} | {str(status): found[status] for status in Status}
 
 
-def rows_for(user: User, orders: QuerySet[BaseOrder], number: object) -> tuple[Page, list[Row]]:
+def page_parameter(shelf: Shelf) -> str:
+    """Return the name that holds the page's number in an address."""
+    return f"{shelf.name}-page"
+
+
+def shelf_pages(user: User, *, criteria: dict[str, Any], numbers: Mapping[str, str]) -> list[ShelfPage]:
+    """Return the lists of ``user`` with their filters and pages applied."""
+    return [_shelf_page(user, shelf, criteria, numbers.get(page_parameter(shelf))) for shelf in shelves_for(user)]
+
+
+def _shelf_page(user: User, shelf: Shelf, criteria: dict[str, Any], number: object) -> ShelfPage:
+    if not shelf.is_filtered:
+        return ShelfPage(shelf, *_rows(user, shelf.orders, number), counts=[])
+    without_status = {name: value for name, value in criteria.items() if name != "status"}
+    counts = status_counts(orders_filtered(shelf.orders, **without_status))
+    page, rows = _rows(user, orders_filtered(shelf.orders, **criteria), number)
+    return ShelfPage(shelf, page, rows, list(counts.items()))
+
+
+def _rows(user: User, orders: QuerySet[BaseOrder], number: object) -> tuple[Page, list[Row]]:
     """Return one page of ``orders`` and its rows; what changed hands meanwhile is left out."""
     page = Paginator(orders, ROWS).get_page(number)
     frames = frames_for(user, [order.pk for order in page])

@@ -22,11 +22,8 @@ from dashboards.selectors import (
     Sight,
     frames_for,
     order_key,
-    orders_filtered,
-    rows_for,
-    shelves_for,
+    shelf_pages,
     sight_for,
-    status_counts,
 )
 from orders.exceptions import OrderError, OrderNotFound, OrderTaken
 from wallet.exceptions import WalletError
@@ -49,7 +46,9 @@ def for_people(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             if wants_json(request):
-                return JsonResponse({"error": "You are logged out. Log in again in another tab, then repeat this."}, status=401)
+                return JsonResponse(
+                    {"error": "You are logged out. Log in again in another tab, then repeat this."}, status=401
+                )
             return redirect_to_login(request.get_full_path())
         try:
             return view(request, *args, **kwargs)
@@ -74,11 +73,8 @@ def orders(request: HttpRequest) -> HttpResponse:
 def order_rows(request: HttpRequest) -> HttpResponseBase:
     """The lists alone, for the script that looks every few seconds; 304 while nothing in them moved."""
     context = lists_of(request)
-    seen = [
-        (shelf["name"], shelf["page"].paginator.count, shelf["counts"], [(row.frame["order_id"], row.frame["version"], row.may_claim) for row in shelf["rows"]])
-        for shelf in context["shelves"]
-    ]
-    etag = f'"{sha256(repr((request.user.pk, request.user.role, seen)).encode()).hexdigest()[:32]}"'
+    seen = (request.user.pk, request.user.role, context["books"], [page.seen for page in context["pages"]])
+    etag = f'"{sha256(repr(seen).encode()).hexdigest()[:32]}"'
     response = get_conditional_response(request, etag=etag)
     if response is None:
         response = render(request, "dashboards/_shelves.html", context)
@@ -89,27 +85,8 @@ def order_rows(request: HttpRequest) -> HttpResponseBase:
 def lists_of(request: HttpRequest) -> dict[str, Any]:
     filters = FilterForm(request.GET)
     criteria = filters.criteria()
-    shelves = []
-    for shelf in shelves_for(request.user):
-        chosen = criteria if shelf.name != "available" else {}
-        rest = {name: value for name, value in chosen.items() if name != "status"}
-        page, rows = rows_for(request.user, orders_filtered(shelf.orders, **chosen), request.GET.get(f"{shelf.name}-page"))
-        counts = [] if shelf.name == "available" else list(status_counts(orders_filtered(shelf.orders, **rest)).items())
-        shelves.append(
-            {
-                "name": shelf.name,
-                "title": shelf.title,
-                "empty": shelf.empty,
-                "columns": shelf.columns,
-                "page": page,
-                "rows": rows,
-                "counts": counts,
-                "total": sum(number for status, number in counts if status != "open"),
-                "page_parameter": f"{shelf.name}-page",
-            }
-        )
     return {
-        "shelves": shelves,
+        "pages": shelf_pages(request.user, criteria=criteria, numbers=request.GET),
         "filters": filters,
         "criteria": criteria,
         "books": user_books(request.user),
@@ -179,7 +156,9 @@ def taken(request: HttpRequest, refusal: OrderTaken) -> HttpResponse:
     return redirect("dashboards:orders")
 
 
-def refused(request: HttpRequest, sight: Sight | None, action: Action, form: forms.Form, *, status: int) -> HttpResponse:
+def refused(
+    request: HttpRequest, sight: Sight | None, action: Action, form: forms.Form, *, status: int
+) -> HttpResponse:
     if wants_json(request):
         return JsonResponse(refusal_of(form), status=status)
     if sight is None:

@@ -54,14 +54,15 @@ def value(frame: dict[str, Any], field: str, kind: str = "text") -> SafeString:
 
 @register.simple_tag
 def badge(status: str) -> SafeString:
-    return format_html('<span class="badge" data-field="status" data-kind="status" data-status="{}">{}</span>', status, status)
+    markup = '<span class="badge" data-field="status" data-kind="status" data-status="{}">{}</span>'
+    return format_html(markup, status, status)
 
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """Draw an icon of the sprite; the words beside it say what it means."""
-    sprite = static("dashboards/vendor/lucide/icons.svg")
-    return format_html('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>', sprite, name)
+    markup = '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>'
+    return format_html(markup, static("dashboards/vendor/lucide/icons.svg"), name)
 
 
 @register.filter
