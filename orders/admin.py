@@ -36,7 +36,11 @@ class DecisionForm(forms.ModelForm):
     new_booster_price = forms.DecimalField(max_digits=10, decimal_places=2, min_value=0, required=False)
     reason = forms.CharField(max_length=500, required=False, help_text="Needed to change prices and to drop.")
 
-    NEEDS = {"assign": ("new_booster",), "reprice": ("new_actual_price", "new_booster_price", "reason"), "drop": ("reason",)}
+    NEEDS = {
+        "assign": ("new_booster",),
+        "reprice": ("new_actual_price", "new_booster_price", "reason"),
+        "drop": ("reason",),
+    }
 
     class Meta:
         model = BaseOrder

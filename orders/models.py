@@ -33,7 +33,9 @@ class BaseOrder(models.Model):
     """
 
     client = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
-    booster = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="assignments")
+    booster = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="assignments"
+    )
     game = models.SlugField(max_length=40)
     title = models.CharField(max_length=120)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.NEW)
@@ -65,7 +67,8 @@ class BaseOrder(models.Model):
             models.CheckConstraint(condition=Q(booster_price__gte=0), name="order_booster_price_not_negative"),
             models.CheckConstraint(condition=Q(paid_out__gte=0), name="order_paid_out_not_negative"),
             models.CheckConstraint(
-                condition=Q(worked_price__gte=0, worked_price__lte=F("actual_price")), name="order_worked_price_within_price"
+                condition=Q(worked_price__gte=0, worked_price__lte=F("actual_price")),
+                name="order_worked_price_within_price",
             ),
         ]
 

@@ -47,8 +47,8 @@ def test_an_order_is_assigned_to_boosters_only(role):
 
 @pytest.mark.django_db
 def test_an_order_is_not_assigned_to_a_disabled_booster():
+    booster = person(Role.BOOSTER, is_active=False)
     with pytest.raises(WrongRole):
-        booster = person(Role.BOOSTER, is_active=False)
         order_assign(order_id=order_made().pk, booster=booster, by=person(Role.MANAGER))
 
 

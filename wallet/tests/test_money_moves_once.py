@@ -75,7 +75,7 @@ def test_a_settlement_that_is_told_twice_breaks_the_step():
     order = played(booster)
     copy = BaseOrder.objects.get(pk=order.pk)
     settle(order, payout=Decimal(1))
-    with pytest.raises(IntegrityError, match="transaction_once_a_settlement|idempotency_key"), transaction.atomic():
+    with pytest.raises(IntegrityError, match=r"transaction_once_a_settlement|idempotency_key"), transaction.atomic():
         settle(copy, payout=Decimal(1))
     assert rows(order, "payout") == [(booster.pk, 1)]
 
@@ -129,7 +129,11 @@ def test_whatever_happens_the_books_agree_with_the_order(seed):
                     order_id=o.pk, goal=places(o)[2] + 1, by=o.client, idempotency_key=f"extend.{s}"
                 ),
                 lambda o=order, c=cents: order_reprice(
-                    order_id=o.pk, actual_price=c, booster_price=c / 2 // Decimal("0.01") / 100, reason="Try.", by=manager
+                    order_id=o.pk,
+                    actual_price=c,
+                    booster_price=c / 2 // Decimal("0.01") / 100,
+                    reason="Try.",
+                    by=manager,
                 ),
                 lambda o=order, b=booster: order_finish(order_id=o.pk, by=b),
                 lambda o=order: dice.random() < 0.1 and order_drop(order_id=o.pk, by=manager, reason="Try."),
