@@ -40,7 +40,8 @@ class Relay:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._woken = threading.Event()
+        self._turn = threading.Event()
+        self._woken = False
         self._ending = False
         self._thread: threading.Thread | None = None
         self._foreign: deque[tuple[str, str, str]] = deque(maxlen=self.FOREIGN_AT_MOST)
@@ -48,7 +49,8 @@ class Relay:
 
     def wake(self) -> None:
         """Have the committed events settled and published soon. Never waits and never fails."""
-        self._woken.set()
+        self._woken = True
+        self._turn.set()
         if self._thread is None or not self._thread.is_alive():
             self._start()
 
@@ -71,7 +73,7 @@ class Relay:
         """Settle and publish what is left, within ``flush_seconds``; then the thread is gone."""
         thread = self._thread
         self._ending = True
-        self._woken.set()
+        self._turn.set()
         if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join(conf.current().flush_seconds)
 
@@ -83,10 +85,12 @@ class Relay:
         loop = _Loop()
         try:
             while True:
-                self._woken.wait()
-                self._woken.clear()
-                self._round(loop)
-                if self._ending and not self._woken.is_set():
+                self._turn.wait()
+                self._turn.clear()
+                if self._woken:
+                    self._woken = False
+                    self._round(loop)
+                if self._ending and not self._woken:
                     return
         finally:
             connections.close_all()

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from pytest_django.plugin import DjangoDbBlocker
 
 from gameBoosterss.development import binaries, browser
 from gameBoosterss.development.children import alive, die_with_parent
@@ -88,6 +89,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip("left out with --no-browser")
         if browser.chromium() is None:
             pytest.fail(browser.REMEDY, pytrace=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_left(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """End the relay and other threads' connections, so that the test database can be dropped."""
+    yield
+    from django.db import connection
+
+    from realtime import relay
+
+    relay.end()
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture

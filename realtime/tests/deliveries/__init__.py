@@ -1,0 +1,1 @@
+"""A small project that is no marketplace: parcels with UUID keys. It shows that ``realtime`` knows no order."""

@@ -1,0 +1,133 @@
+"""A real Daphne on the test database, and people who look through its sockets."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+from asgiref.sync import sync_to_async
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.sessions.backends.db import SessionStore
+
+from gameBoosterss.development.children import free_port, spawn, stop
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 30.0
+
+
+class Server:
+    """``daphne gameBoosterss.asgi:application`` as its own process; keeps its port over ``stop`` and ``start``."""
+
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        self.environment, self.log = dict(environment), log
+        self.port = free_port()
+        self.child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self.child is not None, "the server is down"
+        return self.child.pid
+
+    def start(self) -> None:
+        """Start, and return when it answers."""
+        daphne = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
+        with self.log.open("ab") as output:
+            self.child = spawn([*daphne, "gameBoosterss.asgi:application"], output=output, env=self.environment)
+        until = time.monotonic() + PATIENCE
+        while not self._answers():
+            assert self.child.poll() is None and time.monotonic() < until, self.log.read_text()[-3000:]
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        if self.child is not None:
+            stop(self.child, how, patience=10)
+            self.child = None
+
+    @asynccontextmanager
+    async def watch(self, path: str, user: AbstractBaseUser | None) -> AsyncIterator["Watch"]:
+        """Open a socket as ``user`` and keep what it gets."""
+        headers = {"Cookie": f"sessionid={await sync_to_async(session_of)(user)}"} if user else {}
+        async with websockets.connect(
+            self.ws_url + path, additional_headers=headers, origin=websockets.Origin(self.url), compression=None
+        ) as socket:
+            yield Watch(socket)
+
+
+class Watch:
+    """One viewer's socket. Every wait has a bound, and fails with what was seen."""
+
+    def __init__(self, socket: websockets.ClientConnection) -> None:
+        self.socket = socket
+        self.frames: list[dict[str, Any]] = []
+
+    async def next(self, timeout: float = PATIENCE) -> dict[str, Any]:
+        """Return the next frame."""
+        async with asyncio.timeout(timeout):
+            self.frames.append(json.loads(await self.socket.recv()))
+        return self.frames[-1]
+
+    async def until(self, version: int, timeout: float = PATIENCE) -> dict[str, Any]:
+        """Return the first frame of ``version`` or newer."""
+        while True:
+            frame = await self.next(timeout)
+            if frame.get("version", -1) >= version:
+                return frame
+
+    async def closed(self, timeout: float = PATIENCE) -> int:
+        """Return the code that the server closes with."""
+        async with asyncio.timeout(timeout):
+            while True:
+                try:
+                    self.frames.append(json.loads(await self.socket.recv()))
+                except websockets.ConnectionClosed:
+                    assert self.socket.close_code is not None
+                    return self.socket.close_code
+
+
+def session_of(user: AbstractBaseUser) -> str:
+    """Return the cookie value of a new session of ``user``."""
+    store = SessionStore()
+    store[SESSION_KEY] = str(user.pk)
+    store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    store.save()
+    return str(store.session_key)
+
+
+@pytest.fixture
+def server(server_environment: dict[str, str], tmp_path: Path, transactional_db: None) -> Iterator[Server]:
+    """A running server on this worker's test database."""
+    running = Server(server_environment, tmp_path / "daphne.log")
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+        if os.environ.get("SHOW_SERVER_LOG"):
+            print(running.log.read_text())
