@@ -1,5 +1,7 @@
 """An order, why staff changed it, and the requests that moved its money."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -19,7 +21,7 @@ OPEN = frozenset({Status.NEW, Status.CONTINUE, Status.PAUSED, Status.EXTEND})
 WITHOUT_BOOSTER = (Status.NEW, Status.DROPPED)
 
 
-def price_field(**options: object) -> models.DecimalField:
+def price_field(**options: Any) -> models.DecimalField:
     """Return a column for money: ten digits, two of them after the point."""
     return models.DecimalField(max_digits=10, decimal_places=2, **options)
 

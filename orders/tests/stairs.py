@@ -78,4 +78,4 @@ def order_made(
 
 def row(order: BaseOrder) -> dict[str, Any]:
     """Return the stored columns, to compare before and after."""
-    return BaseOrder.objects.filter(pk=order.pk).values().get()
+    return dict(BaseOrder.objects.filter(pk=order.pk).values().get())

@@ -128,10 +128,9 @@ def test_a_paused_order_gets_no_progress(played, booster):
 
 def test_a_higher_goal_costs_the_way_between_the_goals(played, owner, booster):
     division_order_report(order_id=played.order_id, reached=GOLD_3, by=booster)
-    for _ in range(2):
-        division = division_order_extend(
-            order_id=played.order_id, desired=Position("Platinum", 1), by=owner, idempotency_key="two"
-        )
+    platinum = Position("Platinum", 1)
+    division_order_extend(order_id=played.order_id, desired=platinum, by=owner, idempotency_key="two")
+    division = division_order_extend(order_id=played.order_id, desired=platinum, by=owner, idempotency_key="two")
     assert (division.desired, division.progress_percent) == (Position("Platinum", 1), 25)
     order = division.order
     assert (order.status, order.title) == (Status.EXTEND, "Gold IV to Platinum IV")
