@@ -63,7 +63,7 @@ def test_staff_assigns_and_does_not_claim(role):
 def test_of_eight_boosters_who_claim_at_once_exactly_one_wins():
     order = order_made()
     boosters = [person(Role.BOOSTER) for _ in range(8)]
-    results = at_once(*(lambda b=b: order_claim(order_id=order.pk, booster=b) for b in boosters))
+    results = at_once(*(lambda b=b: order_claim(order_id=order.pk, booster=b) for b in boosters), behind=order)
     winners = [booster for booster, result in zip(boosters, results, strict=True) if isinstance(result, BaseOrder)]
     assert len(winners) == 1
     assert sum(isinstance(result, OrderTaken) for result in results) == 7

@@ -40,7 +40,9 @@ def rows(order, kind):
 def test_eight_who_finish_at_once_pay_out_once():
     booster, manager = person(Role.BOOSTER), person(Role.MANAGER)
     order = played(booster)
-    results = at_once(*[lambda by=by: order_finish(order_id=order.pk, by=by) for by in (booster, manager) * 4])
+    results = at_once(
+        *[lambda by=by: order_finish(order_id=order.pk, by=by) for by in (booster, manager) * 4], behind=order
+    )
     assert sorted(type(result).__name__ for result in results) == ["BaseOrder"] + ["WrongStatus"] * 7
     assert rows(order, "payout") == [(booster.pk, 70)]
 
@@ -54,6 +56,7 @@ def test_a_release_a_drop_and_a_finish_at_once_pay_the_part_done_once():
         lambda: order_release(order_id=order.pk, by=manager),
         lambda: order_drop(order_id=order.pk, by=manager, reason="The account was sold."),
         lambda: order_finish(order_id=order.pk, by=manager),
+        behind=order,
     )
     assert len(rows(order, "payout")) == 1
     books = order_books(order)
@@ -65,7 +68,7 @@ def test_a_release_a_drop_and_a_finish_at_once_pay_the_part_done_once():
 def test_an_extension_raced_with_one_key_is_paid_once():
     order = played(person(Role.BOOSTER), "0 4 10")
     extend = lambda: order_extend(order_id=order.pk, goal=12, by=order.client, idempotency_key="one")  # noqa: E731
-    assert all(isinstance(result, BaseOrder) for result in at_once(*[extend] * 6))
+    assert all(isinstance(result, BaseOrder) for result in at_once(*[extend] * 6, behind=order))
     assert order_books(order).payments == 120
 
 
