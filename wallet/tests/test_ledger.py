@@ -67,7 +67,14 @@ def test_orders_and_people_with_transactions_stay(order):
     ],
 )
 def test_the_database_refuses(order, constraint, wrong):
-    row = {"order": order, "user": order.client, "kind": "payment", "amount": 5, "settlement": 2, "idempotency_key": "k"}
+    row = {
+        "order": order,
+        "user": order.client,
+        "kind": "payment",
+        "amount": 5,
+        "settlement": 2,
+        "idempotency_key": "k",
+    }
     key = {name: value.format(order=order.pk) for name, value in wrong.items() if name == "idempotency_key"}
     with pytest.raises(IntegrityError, match=constraint):
         Transaction.objects.create(**row | wrong | key)
