@@ -43,7 +43,9 @@ def order_create(
     if client.role != Role.CLIENT or not client.is_active:
         raise NotAllowed("Orders are placed by clients. Log in with a client's account.")
     note = text_check(note, what="The note", limit=1000)
-    post = post_find(sender=client, key=idempotency_key, content=("create", game, content, options, note, booster and booster.pk))
+    post = post_find(
+        sender=client, key=idempotency_key, content=("create", game, content, options, note, booster and booster.pk)
+    )
     if post.pk:
         return post.order
     if booster:

@@ -69,8 +69,8 @@ def test_there_is_always_an_order_in_progress_between_client_and_booster(people,
 def test_at_the_limit_no_order_is_placed_and_the_last_one_still_moves(people):
     simulation = Simulation(people=people, limit=13, dice=random.Random(1))
     order = between_client_and_booster().get(status=Status.CONTINUE)
-    for _ in range(140):
-        simulation.step()
+    for _ in range(60):
+        simulation.demo_moves()
     assert BaseOrder.objects.count() == 13
     order.refresh_from_db()
     assert order.status in (Status.CONTINUE, Status.PAUSED)

@@ -4,13 +4,13 @@ from typing import Any
 from uuid import uuid4
 
 from django import forms
-from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import admin
+from django.http import HttpRequest
 
 from games.league_of_legends.ladder import DIVISIONS, MARKS, Position
 from games.league_of_legends.models import LeagueOfLegendsDivisionOrder, Rank
 from games.league_of_legends.services import division_order_extend
-from orders.exceptions import OrderError
+from orders.admin import ThroughServices, who
 
 
 class ExtendForm(forms.ModelForm):
@@ -29,7 +29,7 @@ class ExtendForm(forms.ModelForm):
 
 
 @admin.register(LeagueOfLegendsDivisionOrder)
-class DivisionOrderAdmin(admin.ModelAdmin):
+class DivisionOrderAdmin(ThroughServices):
     """Shows everything; extends."""
 
     form = ExtendForm
@@ -42,34 +42,16 @@ class DivisionOrderAdmin(admin.ModelAdmin):
         ("The order", {"fields": readonly_fields}),
     )
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     def save_model(self, request: HttpRequest, obj: LeagueOfLegendsDivisionOrder, form: Any, change: bool) -> None:
         """Hand the goal to the service; the row itself is not saved here."""
         words = form.cleaned_data
-        obj.refused = False
-        if not words["goal_rank"]:
-            return
-        try:
+        if words["goal_rank"]:
             division_order_extend(
                 order_id=obj.order_id,
                 desired=Position(words["goal_rank"].name, words["goal_division"], words["goal_marks"] or 0),
-                by=request.user,
+                by=who(request),
                 idempotency_key=words["idempotency_key"],
             )
-        except OrderError as refusal:
-            messages.error(request, str(refusal))
-            obj.refused = True
-
-    def log_change(self, request: HttpRequest, obj: LeagueOfLegendsDivisionOrder, message: Any) -> Any:
-        return None if obj.refused else super().log_change(request, obj, message)
-
-    def response_change(self, request: HttpRequest, obj: LeagueOfLegendsDivisionOrder) -> HttpResponse:
-        return HttpResponseRedirect(request.path) if obj.refused else super().response_change(request, obj)
 
 
 @admin.register(Rank)

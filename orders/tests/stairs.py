@@ -50,7 +50,12 @@ def places(order: BaseOrder) -> list[int]:
 
 
 def order_made(
-    *, client: User | None = None, booster: User | None = None, goal: int = 10, status: Status = Status.NEW, **fields: Any
+    *,
+    client: User | None = None,
+    booster: User | None = None,
+    goal: int = 10,
+    status: Status = Status.NEW,
+    **fields: Any,
 ) -> BaseOrder:
     """Return a paid order of 10.00 a step, 7.00 of it for the booster; ``status`` and ``fields`` are simply set."""
     order = order_create(
@@ -73,4 +78,4 @@ def order_made(
 
 def row(order: BaseOrder) -> dict[str, Any]:
     """Return the stored columns, to compare before and after."""
-    return BaseOrder.objects.filter(pk=order.pk).values().get()
+    return dict(BaseOrder.objects.filter(pk=order.pk).values().get())

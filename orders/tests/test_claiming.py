@@ -7,7 +7,7 @@ from orders.models import BaseOrder, Status
 from orders.selectors import orders_available
 from orders.services import order_assign, order_claim
 from orders.tests.stairs import order_made, row
-from orders.tests.threads import at_once
+from orders.tests.threads import at_once, racing
 
 
 @pytest.mark.django_db
@@ -47,8 +47,8 @@ def test_an_order_is_assigned_to_boosters_only(role):
 
 @pytest.mark.django_db
 def test_an_order_is_not_assigned_to_a_disabled_booster():
+    booster = person(Role.BOOSTER, is_active=False)
     with pytest.raises(WrongRole):
-        booster = person(Role.BOOSTER, is_active=False)
         order_assign(order_id=order_made().pk, booster=booster, by=person(Role.MANAGER))
 
 
@@ -59,11 +59,12 @@ def test_staff_assigns_and_does_not_claim(role):
         order_claim(order_id=order_made().pk, booster=person(role))
 
 
+@racing
 @pytest.mark.django_db(transaction=True)
 def test_of_eight_boosters_who_claim_at_once_exactly_one_wins():
     order = order_made()
     boosters = [person(Role.BOOSTER) for _ in range(8)]
-    results = at_once(*(lambda b=b: order_claim(order_id=order.pk, booster=b) for b in boosters))
+    results = at_once(*(lambda b=b: order_claim(order_id=order.pk, booster=b) for b in boosters), behind=order)
     winners = [booster for booster, result in zip(boosters, results, strict=True) if isinstance(result, BaseOrder)]
     assert len(winners) == 1
     assert sum(isinstance(result, OrderTaken) for result in results) == 7

@@ -185,7 +185,7 @@ def test_a_price_that_is_no_amount_is_refused_and_nothing_changes(due, manager, 
 def test_the_price_cannot_fall_below_the_work_that_is_settled(booster, manager):
     order = played(booster)
     order_release(order_id=order.pk, by=booster)
-    with pytest.raises(BadAmount, match="Work for 40.00"):
+    with pytest.raises(BadAmount, match=r"Work for 40\.00"):
         order_reprice(
             order_id=order.pk, actual_price=Decimal("39.99"), booster_price=Decimal(1), reason="A mistake.", by=manager
         )

@@ -55,13 +55,31 @@ def test_a_part_fills_only_slots_and_never_widens_them() -> None:
 
 
 def test_an_unknown_feed_names_the_known_ones() -> None:
-    with pytest.raises(DeclarationError, match="registered: .*delivery"):
+    with pytest.raises(DeclarationError, match=r"registered: .*delivery"):
         feeds.feed_named("parcel")
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "-1", "+1", "01", "1e3", "1.0", " 1", "1 ", "٣", "²", str(2**63), "9" * 4000, "1;--", "None", "true", "1/2", "1\n"],
+    [
+        "",
+        "-1",
+        "+1",
+        "01",
+        "1e3",
+        "1.0",
+        " 1",
+        "1 ",
+        "٣",
+        "²",
+        str(2**63),
+        "9" * 4000,
+        "1;--",
+        "None",
+        "true",
+        "1/2",
+        "1\n",
+    ],
 )
 def test_what_is_no_integer_key(text: str) -> None:
     class ByNumber(Feed):

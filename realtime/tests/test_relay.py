@@ -1,4 +1,4 @@
-"""Publishing: only what is committed, after the commit, never in the writer's thread; a mutant shows the test can fail."""
+"""Publishing: only what is committed, after the commit, never in the writer's thread; a mutant is caught."""
 
 import socket
 import threading
@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.models.signals import post_save
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from realtime import brokers, conf, log, relay, signals
 from realtime.brokers.base import Broker, BrokerError
+from realtime.capture import orm
 from realtime.models import Event
 from realtime.protocol.codec import Hints, seal, unseal
+from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -154,24 +157,21 @@ def test_what_was_rolled_back_is_never_published(bus: Recording, history: list[t
     check_only_committed(bus, history)
 
 
-def test_the_mutant_publish_before_commit_is_caught(bus: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mutant_publish_before_commit_is_caught(bus: Recording) -> None:
     import asyncio
 
     def capture_and_publish(*, instance: Any, using: str, **_: Any) -> None:
-        for feed, key in signals.orm.touched(instance):
+        for feed, key in orm.touched(instance):
             event = log.record(feed, key, mark=signals.mark_of_transaction(using))
             if event is not None:
                 body = seal(Hints("", [log._of_event(event)]), brokers.key())
                 asyncio.run(brokers.current().publish(0, body))
 
-    monkeypatch.setattr(signals, "_capture", capture_and_publish)
-    for model in (type(delivery()),):
-        signals.post_save.disconnect(sender=model, dispatch_uid=f"realtime.save.{model._meta.label}")
-        signals.post_save.connect(capture_and_publish, sender=model, dispatch_uid="mutant")
+    assert post_save.disconnect(sender=Delivery, dispatch_uid="realtime.save.deliveries.Delivery")
+    post_save.connect(capture_and_publish, sender=Delivery, dispatch_uid="mutant")
     try:
         with pytest.raises(AssertionError, match="published"):
             check_only_committed(bus, [("a", "roll back"), ("b", "commit")])
     finally:
-        signals.post_save.disconnect(sender=model, dispatch_uid="mutant")
-        monkeypatch.undo()
+        post_save.disconnect(sender=Delivery, dispatch_uid="mutant")
         signals.connect()

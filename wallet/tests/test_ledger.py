@@ -62,12 +62,19 @@ def test_orders_and_people_with_transactions_stay(order):
         ("transaction_amount_positive", {"amount": -1}),
         ("transaction_kind_known", {"kind": "gift"}),
         ("transaction_status_known", {"status": "maybe"}),
-        ("transaction_once_a_settlement", {"settlement": 1}),
+        ("transaction_once_a_settlement|transaction.settlement", {"settlement": 1}),
         ("idempotency_key", {"idempotency_key": "order.{order}.1.payment"}),
     ],
 )
 def test_the_database_refuses(order, constraint, wrong):
-    row = {"order": order, "user": order.client, "kind": "payment", "amount": 5, "settlement": 2, "idempotency_key": "k"}
+    row = {
+        "order": order,
+        "user": order.client,
+        "kind": "payment",
+        "amount": 5,
+        "settlement": 2,
+        "idempotency_key": "k",
+    }
     key = {name: value.format(order=order.pk) for name, value in wrong.items() if name == "idempotency_key"}
     with pytest.raises(IntegrityError, match=constraint):
         Transaction.objects.create(**row | wrong | key)

@@ -72,6 +72,8 @@ class Simulation:
         """Move an order on; with ``keep`` it is not finished, because no other can follow."""
         order = division.order
         booster = order.booster
+        if booster is None:
+            return f"order {order.pk} has no booster"
         if order.status == Status.PAUSED:
             order_resume(order_id=order.pk, by=booster)
             return f"order {order.pk} resumed"

@@ -34,7 +34,12 @@ def booster():
 
 def placed(owner, *, current=GOLD_4, desired=GOLD_2, key="one", **choices):
     return division_order_create(
-        client=owner, current=current, desired=desired, options=choices.pop("options", Options()), idempotency_key=key, **choices
+        client=owner,
+        current=current,
+        desired=desired,
+        options=choices.pop("options", Options()),
+        idempotency_key=key,
+        **choices,
     )
 
 
@@ -46,7 +51,10 @@ def played(owner, booster):
 
 
 def stored(division):
-    return [model.objects.values().get(pk=pk) for model, pk in ((LeagueOfLegendsDivisionOrder, division.pk), (BaseOrder, division.order_id))]
+    return [
+        model.objects.values().get(pk=pk)
+        for model, pk in ((LeagueOfLegendsDivisionOrder, division.pk), (BaseOrder, division.order_id))
+    ]
 
 
 def test_an_order_starts_where_the_account_stands(owner, booster):
@@ -55,7 +63,12 @@ def test_an_order_starts_where_the_account_stands(owner, booster):
     assert (division.current, division.reached, division.desired) == (GOLD_4, GOLD_4, GOLD_2)
     assert division.progress_percent == 0
     assert (order.actual_price, order.booster_price) == (Decimal("30.24"), Decimal("21.17"))
-    assert (order.game, order.title, order.note, order.duo) == ("league-of-legends", "Gold IV to Gold II", "After six.", True)
+    assert (order.game, order.title, order.note, order.duo) == (
+        "league-of-legends",
+        "Gold IV to Gold II",
+        "After six.",
+        True,
+    )
     assert (order.status, order.booster) == (Status.NEW, booster)
 
 
@@ -115,10 +128,9 @@ def test_a_paused_order_gets_no_progress(played, booster):
 
 def test_a_higher_goal_costs_the_way_between_the_goals(played, owner, booster):
     division_order_report(order_id=played.order_id, reached=GOLD_3, by=booster)
-    for _ in range(2):
-        division = division_order_extend(
-            order_id=played.order_id, desired=Position("Platinum", 1), by=owner, idempotency_key="two"
-        )
+    platinum = Position("Platinum", 1)
+    division_order_extend(order_id=played.order_id, desired=platinum, by=owner, idempotency_key="two")
+    division = division_order_extend(order_id=played.order_id, desired=platinum, by=owner, idempotency_key="two")
     assert (division.desired, division.progress_percent) == (Position("Platinum", 1), 25)
     order = division.order
     assert (order.status, order.title) == (Status.EXTEND, "Gold IV to Platinum IV")

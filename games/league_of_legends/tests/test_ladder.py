@@ -48,7 +48,18 @@ def test_the_ladder_has_two_ends(band):
 
 @pytest.mark.django_db
 def test_the_rank_rows_are_the_ladder_and_come_back_after_a_flush():
-    names = ["Iron", "Bronze", "Silver", "Gold", "Platinum", "Emerald", "Diamond", "Master", "Grandmaster", "Challenger"]
+    names = [
+        "Iron",
+        "Bronze",
+        "Silver",
+        "Gold",
+        "Platinum",
+        "Emerald",
+        "Diamond",
+        "Master",
+        "Grandmaster",
+        "Challenger",
+    ]
     assert list(Rank.objects.values_list("name", flat=True)) == names
     assert list(Rank.objects.filter(divided=False).values_list("name", flat=True)) == names[7:]
     Rank.objects.all().delete()
