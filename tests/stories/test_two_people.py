@@ -139,10 +139,10 @@ async def test_what_one_does_is_on_the_others_page(desk: Desk, people: Cast) -> 
 async def test_the_page_comes_back_after_the_server_does(desk: Desk, people: Cast) -> None:
     page = await desk.open(people.client, f"/orders/{people.order.pk}/")
     await expect(live(page)).to_have_text("Live")
-    await sync_to_async(desk.server.stop)()
+    desk.server.stop()
     await expect(live(page)).to_have_text("Reconnecting")
     await sync_to_async(order_pause)(order_id=people.order.pk, by=people.booster)
-    await sync_to_async(desk.server.start)()
+    desk.server.start()
     await expect(live(page)).to_have_text("Live")
     await expect(seen(page, "status")).to_have_text("Paused")
     await expect(page.locator(".toast")).to_contain_text("The order is paused.")
