@@ -18,8 +18,15 @@ def key_field() -> forms.CharField:
 
 
 class BoosterField(forms.ModelChoiceField):
+    """One of those who can play an order; asked for when a form is shown or read, not at import."""
+
     def __init__(self, **options: Any) -> None:
         super().__init__(User.objects.none(), **options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "BoosterField":
+        made = super().__deepcopy__(memo)  # Django copies the declared fields into each form
+        made.queryset = boosters()
+        return made
 
 
 class EmptyForm(forms.Form):
@@ -32,10 +39,6 @@ class KeyForm(forms.Form):
 
 class AssignForm(forms.Form):
     booster = BoosterField(empty_label="Choose a booster")
-
-    def __init__(self, data: Any = None) -> None:
-        super().__init__(data)
-        self.fields["booster"].queryset = boosters()
 
 
 class RepriceForm(forms.Form):
@@ -66,12 +69,12 @@ class TermsForm(forms.Form):
     )
     idempotency_key = key_field()
 
-    def __init__(self, data: Any = None) -> None:
-        super().__init__(data)
-        self.fields["booster"].queryset = boosters()
-
     def options(self) -> Options:
         return Options(**{name: self.cleaned_data[name] for name in ("duo", "streaming", "turbo")})
+
+
+def _games() -> list[tuple[str, str]]:
+    return [("", "Every game"), *((game.slug, game.name) for game in game_choices())]
 
 
 class FilterForm(forms.Form):
@@ -82,12 +85,7 @@ class FilterForm(forms.Form):
         choices=[("", "Every status"), ("open", "Open"), *((status, status) for status in Status.values)],
     )
     booster = BoosterField(required=False, empty_label="Every booster", to_field_name="username")
-    game = forms.ChoiceField(required=False)
-
-    def __init__(self, data: Any) -> None:
-        super().__init__(data)
-        self.fields["booster"].queryset = boosters()
-        self.fields["game"].choices = [("", "Every game"), *((game.slug, game.name) for game in game_choices())]
+    game = forms.ChoiceField(required=False, choices=_games)
 
     def criteria(self) -> dict[str, Any]:
         """Return the filters in force."""

@@ -101,7 +101,7 @@ def frames_for(user: User, order_ids: Collection[int]) -> dict[int, Frame]:
         audience = OrderFeed.audience(viewer, {gate: state.get(gate) for gate in OrderFeed.gates})
         if audience is not None:
             frame = masking.frame_for(update, audience)
-            found[frame["order_id"]] = frame
+            found[order_key(str(frame["order_id"]))] = frame
     return found
 
 
@@ -119,8 +119,8 @@ def sight_for(user: User, text: str) -> Sight:
         options=[name for name in ("duo", "streaming", "turbo") if getattr(order, name)],
         page=page,
         way=page.way(order) if page else None,
-        ledger=transactions_of_order(user, order),
-        decisions=decisions_of(user, order),
+        ledger=list(transactions_of_order(user, order)),
+        decisions=list(decisions_of(user, order)),
     )
 
 
@@ -185,7 +185,7 @@ def shelf_pages(user: User, *, criteria: dict[str, Any], numbers: Mapping[str, s
     return [_shelf_page(user, shelf, criteria, numbers.get(page_parameter(shelf))) for shelf in shelves_for(user)]
 
 
-def _shelf_page(user: User, shelf: Shelf, criteria: dict[str, Any], number: object) -> ShelfPage:
+def _shelf_page(user: User, shelf: Shelf, criteria: dict[str, Any], number: str | None) -> ShelfPage:
     if not shelf.is_filtered:
         return ShelfPage(shelf, *_rows(user, shelf.orders, number), counts=[])
     without_status = {name: value for name, value in criteria.items() if name != "status"}
@@ -194,7 +194,7 @@ def _shelf_page(user: User, shelf: Shelf, criteria: dict[str, Any], number: obje
     return ShelfPage(shelf, page, rows, list(counts.items()))
 
 
-def _rows(user: User, orders: QuerySet[BaseOrder], number: object) -> tuple[Page, list[Row]]:
+def _rows(user: User, orders: QuerySet[BaseOrder], number: str | None) -> tuple[Page, list[Row]]:
     """Return one page of ``orders`` and its rows; what changed hands meanwhile is left out."""
     page = Paginator(orders, ROWS).get_page(number)
     frames = frames_for(user, [order.pk for order in page])

@@ -15,6 +15,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.models import User
 from dashboards.actions import ACTIONS, Action, offers_of
 from dashboards.forms import EmptyForm, FilterForm, TermsForm
 from dashboards.game_pages import GamePage, game_choices, game_page
@@ -28,6 +29,13 @@ from dashboards.selectors import (
 from orders.exceptions import OrderError, OrderNotFound, OrderTaken
 from wallet.exceptions import WalletError
 from wallet.selectors import user_books
+
+
+class PersonRequest(HttpRequest):
+    """A request of somebody who is logged in; ``for_people`` sees to it."""
+
+    user: User
+
 
 View = Callable[..., HttpResponseBase]
 private = cache_control(private=True, no_cache=True)
@@ -63,14 +71,14 @@ def for_people(view: View) -> View:
 
 @require_safe
 @for_people
-def orders(request: HttpRequest) -> HttpResponse:
+def orders(request: PersonRequest) -> HttpResponse:
     """Everything the viewer has, in one or two lists."""
     return render(request, "dashboards/orders.html", lists_of(request))
 
 
 @require_safe
 @for_people
-def order_rows(request: HttpRequest) -> HttpResponseBase:
+def order_rows(request: PersonRequest) -> HttpResponseBase:
     """The lists alone, for the script that looks every few seconds; 304 while nothing in them moved."""
     context = lists_of(request)
     seen = (request.user.pk, request.user.role, context["books"], [page.seen for page in context["pages"]])
@@ -82,7 +90,7 @@ def order_rows(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-def lists_of(request: HttpRequest) -> dict[str, Any]:
+def lists_of(request: PersonRequest) -> dict[str, Any]:
     filters = FilterForm(request.GET)
     criteria = filters.criteria()
     return {
@@ -95,7 +103,7 @@ def lists_of(request: HttpRequest) -> dict[str, Any]:
 
 @require_safe
 @for_people
-def order(request: HttpRequest, key: str) -> HttpResponse:
+def order(request: PersonRequest, key: str) -> HttpResponse:
     """One order with everything the viewer may see."""
     sight = sight_for(request.user, key)
     return render(request, "dashboards/order.html", {"sight": sight, "offers": offers_of(sight)})
@@ -103,7 +111,7 @@ def order(request: HttpRequest, key: str) -> HttpResponse:
 
 @require_safe
 @for_people
-def order_parts(request: HttpRequest, key: str) -> HttpResponse:
+def order_parts(request: PersonRequest, key: str) -> HttpResponse:
     """The parts that the server draws: the way, the buttons, the ledger. The script asks again after a change."""
     sight = sight_for(request.user, key)
     return render(request, "dashboards/_parts.html", {"sight": sight, "offers": offers_of(sight)})
@@ -111,7 +119,7 @@ def order_parts(request: HttpRequest, key: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_people
-def order_act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
+def order_act(request: PersonRequest, key: str, verb: str) -> HttpResponse:
     """Do ``verb``; a refusal comes back beside the form, with what was typed."""
     action = ACTIONS.get(verb)
     if action is None:
@@ -140,7 +148,7 @@ def order_act(request: HttpRequest, key: str, verb: str) -> HttpResponse:
     return done(request, order_id)
 
 
-def done(request: HttpRequest, order_id: int) -> HttpResponse:
+def done(request: PersonRequest, order_id: int) -> HttpResponse:
     """Show the order as it is now, or the list where he sees it no more."""
     frame = frames_for(request.user, [order_id]).get(order_id)
     location = reverse("dashboards:order", args=[order_id]) if frame else reverse("dashboards:orders")
@@ -149,7 +157,7 @@ def done(request: HttpRequest, order_id: int) -> HttpResponse:
     return redirect(location)
 
 
-def taken(request: HttpRequest, refusal: OrderTaken) -> HttpResponse:
+def taken(request: PersonRequest, refusal: OrderTaken) -> HttpResponse:
     if wants_json(request):
         return JsonResponse({"error": str(refusal)}, status=409)
     messages.error(request, str(refusal))
@@ -157,7 +165,7 @@ def taken(request: HttpRequest, refusal: OrderTaken) -> HttpResponse:
 
 
 def refused(
-    request: HttpRequest, sight: Sight | None, action: Action, form: forms.Form, *, status: int
+    request: PersonRequest, sight: Sight | None, action: Action, form: forms.Form, *, status: int
 ) -> HttpResponse:
     if wants_json(request):
         return JsonResponse(refusal_of(form), status=status)
@@ -176,7 +184,7 @@ def refusal_of(*found: forms.Form) -> dict[str, Any]:
 
 @require_safe
 @for_people
-def order_new_games(request: HttpRequest) -> HttpResponse:
+def order_new_games(request: PersonRequest) -> HttpResponse:
     """Choose a game; with one game there is nothing to choose."""
     games = game_choices()
     if len(games) == 1:
@@ -186,7 +194,7 @@ def order_new_games(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_people
-def order_new(request: HttpRequest, game: str) -> HttpResponse:
+def order_new(request: PersonRequest, game: str) -> HttpResponse:
     """Order a boost and pay for it with the demo provider."""
     page = game_page(game)
     if page is None:
@@ -213,7 +221,9 @@ def order_new(request: HttpRequest, game: str) -> HttpResponse:
     return done(request, made.pk)
 
 
-def order_form(request: HttpRequest, page: GamePage, way: forms.Form, terms: TermsForm, *, status: int) -> HttpResponse:
+def order_form(
+    request: PersonRequest, page: GamePage, way: forms.Form, terms: TermsForm, *, status: int
+) -> HttpResponse:
     if status != 200 and wants_json(request):
         return JsonResponse(refusal_of(way, terms), status=status)
     context = {"game": page, "way": way, "terms": terms, **quote_of(page, way, terms)}
@@ -222,7 +232,7 @@ def order_form(request: HttpRequest, page: GamePage, way: forms.Form, terms: Ter
 
 @require_POST
 @for_people
-def quote(request: HttpRequest, game: str) -> HttpResponse:
+def quote(request: PersonRequest, game: str) -> HttpResponse:
     """What an order with these values would cost; places nothing."""
     page = game_page(game)
     if page is None:

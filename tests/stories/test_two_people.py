@@ -8,14 +8,17 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.core.management import call_command
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
 from accounts.models import User
 from games.league_of_legends.ladder import Position
 from games.league_of_legends.services import division_order_report
+from orders.models import BaseOrder
 from orders.services import order_assign, order_claim, order_pause, order_release
 from tests.people import Cast, cast, order_of
 from tests.server import ROOT, Server, session_of
@@ -46,10 +49,12 @@ class Desk:
     server: Server
     complaints: list[str] = field(default_factory=list)
 
-    async def open(self, user: User, path: str, *, size: dict[str, int] = DESKTOP, script: bool = True) -> Page:
+    async def open(
+        self, user: User, path: str, *, size: Any = DESKTOP, theme: Any = "light", script: bool = True
+    ) -> Page:
         """Return a page of ``user``, in a browser profile of his own."""
         context: BrowserContext = await self.browser.new_context(
-            viewport=size, java_script_enabled=script, base_url=self.server.url
+            viewport=size, color_scheme=theme, java_script_enabled=script, base_url=self.server.url
         )
         cookie = await sync_to_async(session_of)(user)
         await context.add_cookies([{"name": "sessionid", "value": cookie, "url": self.server.url}])
@@ -74,7 +79,13 @@ async def desk(server: Server, chromium: str) -> AsyncIterator[Desk]:
 
 @pytest.fixture
 async def people(server: Server) -> Cast:
-    return await sync_to_async(cast)()
+    found = await sync_to_async(cast)()
+    names = {"other_client": "carlos", "other_booster": "bela"}
+    for role in ("client", "booster", "manager", "other_client", "other_booster"):
+        user = getattr(found, role)
+        user.username = names.get(role, role)
+        await sync_to_async(user.save)()
+    return found
 
 
 def seen(page: Page, name: str) -> Locator:
@@ -109,7 +120,6 @@ async def test_what_one_does_is_on_the_others_page(desk: Desk, people: Cast) -> 
     await expect(seen(client, "progress")).not_to_have_text("0 %")
     await expect(client.locator(".toast")).to_contain_text("Reached Gold III, 3 marks.")
     await picture(client, "order-client-1280")
-    await picture(booster, "order-booster-1280")
     # The form goes on from there, by itself.
     await expect(booster.locator("[name=marks]")).to_have_value("4")
 
@@ -188,8 +198,6 @@ async def test_lists_move_by_themselves(desk: Desk, people: Cast) -> None:
     row = booster.locator(f'[data-list="available"] [data-order="{fresh.pk}"]')
     await expect(row).to_be_visible()
     await expect(manager.locator(f'[data-order="{fresh.pk}"]')).to_be_visible()
-    await picture(booster, "orders-booster-1280")
-    await picture(manager, "orders-manager-1280")
     await sync_to_async(order_claim)(order_id=fresh.pk, booster=people.other_booster)
     await expect(row).to_have_count(0)
     await expect(manager.locator(f'[data-order="{fresh.pk}"]')).to_contain_text(people.other_booster.username)
@@ -206,7 +214,6 @@ async def test_a_client_sees_the_price_while_he_chooses_and_pays_it(desk: Desk, 
     await page.select_option("[name=desired]", "Gold-3")
     await expect(page.locator("#why")).to_be_hidden()
     price = await page.locator("#price").inner_text()
-    await picture(page, "order-new-1280")
     await page.get_by_role("button", name="Pay and order").click()
     await page.wait_for_url(re.compile(r"/orders/\d+/$"))
     await expect(seen(page, "actual_price")).to_have_text(price)
@@ -237,9 +244,31 @@ async def test_without_the_script_everything_can_be_done(desk: Desk, people: Cas
 @pytest.mark.parametrize("who", ["client", "booster", "manager"])
 async def test_a_phone_never_scrolls_sideways(desk: Desk, people: Cast, who: str) -> None:
     user = getattr(people, who)
-    for name, path in (("orders", "/"), ("order", f"/orders/{people.order.pk}/")):
+    for path in ("/", f"/orders/{people.order.pk}/"):
         page = await desk.open(user, path, size=PHONE)
         await expect(live(page)).to_have_text("Live")
         wide = await page.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"], f"{path} is {wide} px wide"
-        await picture(page, f"{name}-{who}-390")
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "size", "theme", "name"),
+    [
+        ("manager", "/", DESKTOP, "dark", "orders-manager-1280"),
+        ("booster", "/", DESKTOP, "light", "orders-booster-1280"),
+        ("booster", "/", PHONE, "light", "orders-booster-390"),
+        ("booster", "/orders/{}/", DESKTOP, "light", "order-booster-1280"),
+        ("client", "/orders/{}/", PHONE, "dark", "order-client-390"),
+        ("client", "/orders/new/league-of-legends/", DESKTOP, "light", "order-new-1280"),
+    ],
+)
+async def test_the_demo_fits_its_window(desk: Desk, who: str, path: str, size: Any, theme: str, name: str) -> None:
+    await sync_to_async(call_command)("demo_data", verbosity=0)
+    user = await User.objects.aget(username=who)
+    order = await BaseOrder.objects.filter(client__username="client").order_by("pk").afirst()
+    assert order is not None
+    page = await desk.open(user, path.format(order.pk), size=size, theme=theme)
+    if "new" not in path:
+        await expect(live(page)).to_have_text("Live")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    await picture(page, name)
