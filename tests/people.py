@@ -44,14 +44,15 @@ class Cast:
     order: BaseOrder
 
 
-def cast() -> Cast:
+def cast(**names: str) -> Cast:
+    """Return the people, called as ``names`` says, or by their role and a number."""
     people = {
-        "client": person(Role.CLIENT),
-        "booster": person(Role.BOOSTER),
-        "manager": person(Role.MANAGER),
-        "admin": person(Role.ADMIN),
-        "other_client": person(Role.CLIENT),
-        "other_booster": person(Role.BOOSTER),
+        "client": person(Role.CLIENT, names.get("client", "")),
+        "booster": person(Role.BOOSTER, names.get("booster", "")),
+        "manager": person(Role.MANAGER, names.get("manager", "")),
+        "admin": person(Role.ADMIN, names.get("admin", "")),
+        "other_client": person(Role.CLIENT, names.get("other_client", "")),
+        "other_booster": person(Role.BOOSTER, names.get("other_booster", "")),
     }
     order = order_of(people["client"])
     return Cast(**people, order=order_claim(order_id=order.pk, booster=people["booster"]))
