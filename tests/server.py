@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,22 @@ class Server:
             yield Watch(socket)
 
 
+def unbroken(frames: Sequence[Mapping[str, Any]]) -> None:
+    """Assert what PROTOCOL §3 calls continuity: each frame is newer, and names what it follows."""
+    held: int | None = None
+    for frame in frames:
+        version = frame["version"]
+        assert held is None or version > held, f"{version} after {held}"
+        follows = frame["prev"] if "prev" in frame else version - 1
+        assert follows == held, f"{version} follows {follows}, the socket had {held}"
+        held = version
+
+
+def state_of(frame: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the bytes that all viewers of an audience share: all but ``prev``."""
+    return {key: value for key, value in frame.items() if key != "prev"}
+
+
 class Watch:
     """One viewer's socket. Every wait has a bound, and fails with what was seen."""
 
@@ -120,14 +136,23 @@ def session_of(user: AbstractBaseUser) -> str:
     return str(store.session_key)
 
 
+@contextmanager
+def running(folder: Path, environment: Mapping[str, str], **realtime: object) -> Iterator[Server]:
+    """Run a server; ``realtime`` are keys of ``REALTIME`` that differ."""
+    settings = {name.upper(): value for name, value in realtime.items()}
+    extra = {"DJANGO_SETTINGS_MODULE": "tests.server_settings", "REALTIME_SETTINGS": json.dumps(settings)}
+    server = Server({**environment, **(extra if realtime else {})}, folder / "daphne.log")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        if os.environ.get("SHOW_SERVER_LOG"):
+            print(server.log.read_text())
+
+
 @pytest.fixture
 def server(server_environment: dict[str, str], tmp_path: Path, transactional_db: None) -> Iterator[Server]:
     """A running server on this worker's test database."""
-    running = Server(server_environment, tmp_path / "daphne.log")
-    running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
-        if os.environ.get("SHOW_SERVER_LOG"):
-            print(running.log.read_text())
+    with running(tmp_path, server_environment) as server:
+        yield server
