@@ -29,6 +29,8 @@ PATIENCE = 30.0
 class Server:
     """``daphne gameBoosterss.asgi:application`` as its own process; keeps its port over ``stop`` and ``start``."""
 
+    daphne: Sequence[str | Path] = (sys.executable, "-m", "daphne")
+
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self.environment, self.log = dict(environment), log
         self.port = free_port()
@@ -49,9 +51,9 @@ class Server:
 
     def start(self) -> None:
         """Start, and return when it answers."""
-        daphne = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
+        command = [*self.daphne, "-b", "127.0.0.1", "-p", str(self.port), "gameBoosterss.asgi:application"]
         with self.log.open("ab") as output:
-            self.child = spawn([*daphne, "gameBoosterss.asgi:application"], output=output, env=self.environment)
+            self.child = spawn(command, output=output, env=self.environment)
         until = time.monotonic() + PATIENCE
         while not self._answers():
             assert self.child.poll() is None and time.monotonic() < until, self.log.read_text()[-3000:]

@@ -39,7 +39,10 @@ def reported(people: Cast) -> None:
 async def test_a_booster_whose_order_is_given_to_another_sees_no_version_of_the_others(standing_server: Server) -> None:
     people = await sync_to_async(cast)()
     path = f"/ws/orders/{people.order.pk}/"
-    async with standing_server.watch(path, people.booster) as former, standing_server.watch(path, people.client) as client:
+    async with (
+        standing_server.watch(path, people.booster) as former,
+        standing_server.watch(path, people.client) as client,
+    ):
         await former.next()
         await client.next()
         before = await head_of(people.order)
