@@ -1,6 +1,6 @@
 """Who somebody is. One account has one role."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
@@ -22,7 +22,9 @@ STAFF_ROLES = frozenset({Role.MANAGER, Role.ADMIN})
 class UserManager(DjangoUserManager["User"]):
     """Makes accounts; a superuser is an admin."""
 
-    def create_superuser(self, username: str, email: str | None = None, password: str | None = None, **extra: Any) -> "User":
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **extra: Any
+    ) -> "User":
         extra.setdefault("role", Role.ADMIN)
         return super().create_superuser(username, email, password, **extra)
 
@@ -32,7 +34,7 @@ class User(AbstractUser):
 
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.CLIENT)
 
-    objects = UserManager()
+    objects: ClassVar[UserManager] = UserManager()
 
     class Meta(AbstractUser.Meta):
         constraints = [
@@ -45,4 +47,6 @@ class User(AbstractUser):
     def clean(self) -> None:
         super().clean()
         if self.is_superuser and self.role != Role.ADMIN:
-            raise ValidationError({"role": "A superuser has the role admin: choose it, or take the superuser status away."})
+            raise ValidationError(
+                {"role": "A superuser has the role admin: choose it, or take the superuser status away."}
+            )

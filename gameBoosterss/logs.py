@@ -27,7 +27,7 @@ SECRET_NAMES = re.compile(
 SECRET_TEXTS = (
     (re.compile(r"(\w://[^\s:/@]*:)[^\s@/]+@"), rf"\1{HIDDEN}@"),
     (re.compile(r"\bticket\.[\w\-.~]+"), f"ticket.{HIDDEN}"),
-    (re.compile(r"(?i)\b(sessionid|csrftoken|password|secret|token|ticket|authorization)(['\"]?\s*[=:]\s*)"
+    (re.compile(r"(?i)\b(sessionid|csrftoken|cookie|password|secret|token|ticket|authorization)(['\"]?\s*[=:]\s*)"
                 r"(?:bearer\s+)?['\"]?[^\s'\",;&]+"), rf"\1\2{HIDDEN}"),
 )  # fmt: skip
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -53,7 +53,8 @@ def hidden(text: str) -> str:
 
 
 def cleaned(logger: object, name: str, event: Event) -> Event:
-    """Clean every value of the record; values under a secret's name go altogether."""
+    """Clean every value of the record; values under a secret's name go altogether, and so does Django's request."""
+    event.pop("request", None)
     for key, value in event.items():
         if key.startswith("_") or key == "exc_info":
             continue

@@ -1,4 +1,4 @@
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 
 
 class OrdersConfig(AppConfig):
@@ -6,5 +6,4 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        if apps.is_installed("realtime"):
-            from orders import feeds  # noqa: F401
+        from orders import feeds  # noqa: F401

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from realtime.feeds import Feed, Field, Slot, Viewer, register
-
 from orders.audience import ADMIN, BOOSTER, CLIENT, MANAGER, PROSPECT, STAFF, audience_of
 from orders.models import BaseOrder
+from realtime.feeds import Feed, Field, Slot, Viewer, register
 
 
 @register

@@ -1,5 +1,7 @@
 """An order, why staff changed it, and the requests that moved its money."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -19,7 +21,7 @@ OPEN = frozenset({Status.NEW, Status.CONTINUE, Status.PAUSED, Status.EXTEND})
 WITHOUT_BOOSTER = (Status.NEW, Status.DROPPED)
 
 
-def price_field(**options: object) -> models.DecimalField:
+def price_field(**options: Any) -> models.DecimalField:
     """Return a column for money: ten digits, two of them after the point."""
     return models.DecimalField(max_digits=10, decimal_places=2, **options)
 
@@ -33,7 +35,9 @@ class BaseOrder(models.Model):
     """
 
     client = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
-    booster = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="assignments")
+    booster = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="assignments"
+    )
     game = models.SlugField(max_length=40)
     title = models.CharField(max_length=120)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.NEW)
@@ -65,7 +69,8 @@ class BaseOrder(models.Model):
             models.CheckConstraint(condition=Q(booster_price__gte=0), name="order_booster_price_not_negative"),
             models.CheckConstraint(condition=Q(paid_out__gte=0), name="order_paid_out_not_negative"),
             models.CheckConstraint(
-                condition=Q(worked_price__gte=0, worked_price__lte=F("actual_price")), name="order_worked_price_within_price"
+                condition=Q(worked_price__gte=0, worked_price__lte=F("actual_price")),
+                name="order_worked_price_within_price",
             ),
         ]
 

@@ -9,7 +9,7 @@ CENT = Decimal("0.01")
 LIMIT = Decimal(10) ** 8  # numeric(10, 2) holds eight digits before the point
 
 
-def amount_check(value: Decimal, *, what: str) -> Decimal:
+def amount_check(value: object, *, what: str) -> Decimal:
     """Return ``value`` with two places, or refuse it with ``BadAmount``.
 
     >>> amount_check(Decimal("12.5"), what="The price")
@@ -18,10 +18,9 @@ def amount_check(value: Decimal, *, what: str) -> Decimal:
     Traceback (most recent call last):
     orders.exceptions.BadAmount: The price must be an amount of money: 0.00 to 99999999.99, at most two places.
     """
-    fine = isinstance(value, Decimal) and value.is_finite() and 0 <= value < LIMIT and value == value.quantize(CENT)
-    if not fine:
-        raise BadAmount(f"{what} must be an amount of money: 0.00 to {LIMIT - CENT}, at most two places.")
-    return value.quantize(CENT) + Decimal("0.00")  # -0.00 becomes 0.00
+    if isinstance(value, Decimal) and value.is_finite() and 0 <= value < LIMIT and value == value.quantize(CENT):
+        return value.quantize(CENT) + Decimal("0.00")  # -0.00 becomes 0.00
+    raise BadAmount(f"{what} must be an amount of money: 0.00 to {LIMIT - CENT}, at most two places.")
 
 
 def part_of(amount: Decimal, share: Fraction) -> Decimal:

@@ -9,7 +9,7 @@ from orders.models import BaseOrder, Post
 KEY_LENGTH = 64
 
 
-def post_find(*, sender: User, key: str, content: object) -> Post:
+def post_find(*, sender: User, key: object, content: object) -> Post:
     """Return the post that ``sender`` made under ``key``, or a new one that is not saved and has no order.
 
     The sender's row stays locked until the transaction ends, so that a copy of the request waits. ``content``

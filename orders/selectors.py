@@ -1,5 +1,6 @@
 """Reading orders. Every order comes with its client and its booster: a list costs one query."""
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
 from accounts.models import STAFF_ROLES, Role, User
@@ -8,22 +9,23 @@ from orders.exceptions import OrderNotFound
 from orders.models import BaseOrder, Status
 from orders.transitions import verbs_for
 
+Visitor = User | AnonymousUser  # whoever sent a request
+
 
 def orders_all() -> QuerySet[BaseOrder]:
     """Return every order, newest first."""
     return BaseOrder.objects.select_related("client", "booster").order_by("-id")
 
 
-def orders_of(user: User) -> QuerySet[BaseOrder]:
+def orders_of(user: Visitor) -> QuerySet[BaseOrder]:
     """Return a client's own orders, a booster's assigned ones, all for staff, none for anybody else."""
-    role = getattr(user, "role", None)
-    if not user.is_active:
+    if not isinstance(user, User) or not user.is_active:
         return orders_all().none()
-    if role in STAFF_ROLES:
+    if user.role in STAFF_ROLES:
         return orders_all()
-    if role == Role.CLIENT:
+    if user.role == Role.CLIENT:
         return orders_all().filter(client=user)
-    if role == Role.BOOSTER:
+    if user.role == Role.BOOSTER:
         return orders_all().filter(booster=user)
     return orders_all().none()
 
@@ -33,7 +35,7 @@ def orders_available() -> QuerySet[BaseOrder]:
     return orders_all().filter(status=Status.NEW, booster=None)
 
 
-def order_for(user: User, order_id: int) -> BaseOrder:
+def order_for(user: Visitor, order_id: int) -> BaseOrder:
     """Return the order, or raise ``OrderNotFound``; missing and forbidden look the same."""
     order_key_check(order_id)
     order = orders_all().filter(pk=order_id).first()
@@ -42,25 +44,25 @@ def order_for(user: User, order_id: int) -> BaseOrder:
     return order
 
 
-def order_audience(user: User, order: BaseOrder) -> str | None:
+def order_audience(user: Visitor, order: BaseOrder) -> str | None:
     """Return as what ``user`` sees ``order``: client, booster, prospect, manager, admin; ``None`` when not at all."""
-    if not user.is_active:
+    if not isinstance(user, User) or not user.is_active:
         return None
     return audience_of(
         user_id=user.pk,
-        role=getattr(user, "role", None),  # an anonymous user has none
+        role=user.role,
         client_id=order.client_id,
         booster_id=order.booster_id,
         status=order.status,
     )
 
 
-def order_verbs(user: User, order: BaseOrder) -> list[str]:
+def order_verbs(user: Visitor, order: BaseOrder) -> list[str]:
     """Return what ``user`` may do to ``order`` now, in the words of the transition table."""
-    return verbs_for(user, order) if order_audience(user, order) else []
+    return verbs_for(user, order) if isinstance(user, User) and order_audience(user, order) else []
 
 
-def order_key_check(order_id: int) -> None:
+def order_key_check(order_id: object) -> None:
     """Refuse what cannot be a key as if there were no such order."""
     if isinstance(order_id, bool) or not isinstance(order_id, int) or not 0 < order_id < 2**63:
         raise OrderNotFound(order_id)

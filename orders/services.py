@@ -43,7 +43,9 @@ def order_create(
     if client.role != Role.CLIENT or not client.is_active:
         raise NotAllowed("Orders are placed by clients. Log in with a client's account.")
     note = text_check(note, what="The note", limit=1000)
-    post = post_find(sender=client, key=idempotency_key, content=("create", game, content, options, note, booster and booster.pk))
+    post = post_find(
+        sender=client, key=idempotency_key, content=("create", game, content, options, note, booster and booster.pk)
+    )
     if post.pk:
         return post.order
     if booster:
@@ -120,9 +122,10 @@ def order_extend(*, order_id: int, goal: object, by: User, idempotency_key: str)
         return order
     with order_step("extend", order_id=order_id, by=by) as order:
         extra = game_of(order).raise_goal(order, goal)
+        actual_price = amount_check(order.actual_price + extra.actual_price, what="The new price")
+        booster_price = amount_check(order.booster_price + extra.booster_price, what="The new payout")
         settle(order, payment=extra.actual_price)
-        order.actual_price = amount_check(order.actual_price + extra.actual_price, what="The new price")
-        order.booster_price = amount_check(order.booster_price + extra.booster_price, what="The new payout")
+        order.actual_price, order.booster_price = actual_price, booster_price
         order.title = extra.title
         order.message = "The order has a higher goal."
     post_record(post=post, order=order)

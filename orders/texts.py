@@ -3,7 +3,7 @@
 from orders.exceptions import BadText
 
 
-def text_check(value: str, *, what: str, limit: int, required: bool = False) -> str:
+def text_check(value: object, *, what: str, limit: int, required: bool = False) -> str:
     """Return ``value`` without the white space around it, or refuse it with ``BadText``.
 
     >>> text_check("  after six, please ", what="The note", limit=1000)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import rules
+from rules.predicates import Predicate, predicate
 
 from accounts.models import STAFF_ROLES, Role, User
 from orders.exceptions import NotAllowed, WrongStatus
@@ -12,28 +12,28 @@ from orders.models import OPEN, BaseOrder, Status
 # asks it which buttons to show.
 
 
-@rules.predicate
+@predicate
 def is_its_client(by: User, order: BaseOrder) -> bool:
     return by.role == Role.CLIENT and order.client_id == by.pk
 
 
-@rules.predicate
+@predicate
 def is_its_booster(by: User, order: BaseOrder) -> bool:
     return by.role == Role.BOOSTER and order.booster_id == by.pk
 
 
-@rules.predicate
+@predicate
 def is_booster_for_it(by: User, order: BaseOrder) -> bool:
     """A booster, and nobody else was chosen."""
     return by.role == Role.BOOSTER and order.booster_id in (None, by.pk)
 
 
-@rules.predicate
+@predicate
 def is_staff(by: User, order: BaseOrder) -> bool:
     return by.role in STAFF_ROLES
 
 
-@rules.predicate
+@predicate
 def is_new(by: User, order: BaseOrder) -> bool:
     return order.status == Status.NEW
 
@@ -44,7 +44,7 @@ class Transition:
 
     sources: frozenset[Status]
     target: Status | None
-    may: rules.Predicate
+    may: Predicate
     rule: str
 
 

@@ -3,22 +3,26 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-_current: ContextVar[str] = ContextVar("realtime_actor", default="")
+_current: ContextVar[Callable[[], str] | None] = ContextVar("realtime_actor", default=None)
 
 
 def current() -> str:
     """Name who is writing now, such as ``user:5`` or ``command:simulate``; empty when nobody said."""
-    return _current.get()
+    name = _current.get()
+    return name()[:100] if name else ""
 
 
 @contextmanager
-def acting(who: str) -> Iterator[None]:
+def acting(who: str | Callable[[], str]) -> Iterator[None]:
     """Store ``who`` with every event that the block writes, in this thread or task only.
+
+    A function is called only when something is written.
 
     >>> with acting("command:simulate"):
     ...     current()
@@ -26,14 +30,14 @@ def acting(who: str) -> Iterator[None]:
     >>> current()
     ''
     """
-    token = _current.set(who[:100])
+    token = _current.set(who if callable(who) else lambda: who)
     try:
         yield
     finally:
         _current.reset(token)
 
 
-def _name(request: HttpRequest) -> str:
+def _user_of(request: HttpRequest) -> str:
     user = getattr(request, "user", None)
     return f"user:{user.pk}" if user is not None and user.is_authenticated else ""
 
@@ -52,10 +56,10 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self._is_async:
             return self._async_call(request)
-        with acting(_name(request)):
+        with acting(partial(_user_of, request)):
             return self.get_response(request)
 
     async def _async_call(self, request: HttpRequest) -> HttpResponseBase:
-        user = await request.auser() if hasattr(request, "auser") else None
-        with acting(f"user:{user.pk}" if user is not None and user.is_authenticated else ""):
-            return await self.get_response(request)  # type: ignore[misc]
+        with acting(partial(_user_of, request)):
+            response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
+            return response

@@ -5,7 +5,7 @@ from django.utils.module_loading import autodiscover_modules
 
 
 class RealtimeConfig(AppConfig):
-    """``realtime``: declare what is synchronised, and every committed change reaches every dashboard that may see it."""
+    """Declare what is synchronised, and every committed change reaches every dashboard that may see it."""
 
     name = "realtime"
     default_auto_field = "django.db.models.BigAutoField"

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.utils.module_loading import import_string
@@ -34,9 +35,13 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         found.append(Error(f"REALTIME['BROKER'] = {current.broker!r} is no broker.", hint=hint, id="realtime.E002"))
     if current.database not in settings.DATABASES:
         hint = f"One of {', '.join(settings.DATABASES)}."
-        found.append(Error(f"REALTIME['DATABASE'] = {current.database!r} is no database.", hint=hint, id="realtime.E006"))
+        found.append(
+            Error(f"REALTIME['DATABASE'] = {current.database!r} is no database.", hint=hint, id="realtime.E006")
+        )
     if current.visibility not in ("masked", "open"):
-        found.append(Error(f"REALTIME['VISIBILITY'] = {current.visibility!r}.", hint="'masked' or 'open'.", id="realtime.E003"))
+        found.append(
+            Error(f"REALTIME['VISIBILITY'] = {current.visibility!r}.", hint="'masked' or 'open'.", id="realtime.E003")
+        )
     return found
 
 
@@ -49,7 +54,7 @@ def check_layer(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
     backend = getattr(settings, "CHANNEL_LAYERS", {}).get(current.channel_layer, {}).get("BACKEND", "")
     if backend == "channels_redis.core.RedisChannelLayer":
         return [
-            Warning(
+            checks.Warning(
                 "The core Redis layer drops messages at its capacity (100 a channel) and forgets groups after a day.",
                 hint="Nothing is lost, repair finds it within a second; channels_redis.pubsub.RedisPubSubChannelLayer "
                 "drops nothing. With redis-py 8 set socket_timeout=None in its hosts: its blocking read takes 5 s.",
@@ -58,7 +63,11 @@ def check_layer(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
         ]
     if backend == "channels.layers.InMemoryChannelLayer":
         hint = "Use realtime.brokers.memory.MemoryBroker for one process, or a Redis layer for several."
-        return [Warning("The in-memory layer does not wake a loop from another thread.", hint=hint, id="realtime.W002")]
+        return [
+            checks.Warning(
+                "The in-memory layer does not wake a loop from another thread.", hint=hint, id="realtime.W002"
+            )
+        ]
     return []
 
 

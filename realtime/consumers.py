@@ -60,9 +60,8 @@ class SyncConsumer(RefusingConsumer):
         await self.accept()
         feed, user = feed_named(self.feed_name), self.scope.get("user")
         if user is None or not user.is_authenticated:
-            return await self.refuse(Close.NOT_AUTHENTICATED, started)
-        key = feed.key(self._key_text(feed))
-        if key is None or not await self._join(feed, key, user):
+            await self.refuse(Close.NOT_AUTHENTICATED, started)
+        elif not await self._join(feed, feed.key(self._key_text(feed)), user):
             await self.refuse(Close.NOT_FOUND, started)
 
     def _key_text(self, feed: type[Feed]) -> str:
@@ -70,6 +69,8 @@ class SyncConsumer(RefusingConsumer):
         return str(kwargs.get("key", kwargs.get(f"{feed.name}_id", "")))
 
     async def _join(self, feed: type[Feed], key: Any, user: Any) -> bool:
+        if key is None:
+            return False
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         self._member = Member(feed.viewer(user), self)
         try:
@@ -81,7 +82,7 @@ class SyncConsumer(RefusingConsumer):
 
     async def write(self, text: str) -> None:
         """Write one frame; the hub's member is the only caller."""
-        await self.base_send({"type": "websocket.send", "text": text})
+        await self.send(text_data=text)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Ignore what the client says; end a client that says too much."""
@@ -90,7 +91,7 @@ class SyncConsumer(RefusingConsumer):
         elif not self._inbound.allow(now=time.monotonic()):
             await self.close(Close.LIMITED)
 
-    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+    async def websocket_disconnect(self, message: Any) -> None:
         if self._member is not None:
             Hub.current().leave(self._member)
             self._member.gone()

@@ -165,7 +165,9 @@ def _register_feed(feed: type[Feed]) -> None:
     for gate in feed.gates:
         field = feed.fields.get(gate)
         if field is not None and getattr(field, "path", None) != gate:
-            raise DeclarationError(f"{feed.__qualname__}.{gate} is a gate and a field of another column: rename the field")
+            raise DeclarationError(
+                f"{feed.__qualname__}.{gate} is a gate and a field of another column: rename the field"
+            )
     for name, field in feed.fields.items():
         strangers = (field.to or frozenset()) | field.opened
         if strangers - set(feed.audiences):

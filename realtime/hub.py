@@ -14,7 +14,8 @@ from django.db import Error as DatabaseError
 
 from . import conf, metrics, relay
 from .ear import Ear
-from .feeds import DeclarationError, feed_named
+from .exceptions import DeclarationError
+from .feeds import feed_named
 from .masking import audience_of
 from .member import Member
 from .protocol.closing import Close
@@ -227,7 +228,10 @@ class Hub:
             self.end()
 
     def end(self) -> None:
-        """Stop listening and reading; the next socket starts the hub again."""
+        """Forget every member, stop listening and reading; the next socket starts the hub again."""
+        for members in list(self._watchers.values()):
+            for member in list(members):
+                self.leave(member)
         for task in self._tasks:
             task.cancel()
         if self._reader is not None:

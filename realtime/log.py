@@ -50,7 +50,8 @@ def record(feed: type[Feed], key: Any, *, mark: str) -> Event | None:
     else:
         before = _before(event, stream.state)
         if before == state:
-            return _take_back(stream, event, state, using)
+            _take_back(stream, event, state, using)
+            return None
     event.state, event.at, event.actor = state, timezone.now(), actor.current()
     event.before = None if before is None else {k: v for k, v in before.items() if state is None or state.get(k) != v}
     event.save(using=using)

@@ -68,6 +68,4 @@ def send_order_update_to_group(order: models.Model, extra_data: Mapping[str, Any
     after the commit, from the relay's thread: it never waits for the layer and never fails the caller.
     """
     message = str((extra_data or {}).get("message") or "")
-    transaction.on_commit(
-        partial(relay.hint, "order", order.pk, message), using=conf.current().database, robust=True
-    )
+    transaction.on_commit(partial(relay.hint, "order", order.pk, message), using=conf.current().database, robust=True)

@@ -8,7 +8,7 @@ for one of its own: the fixtures ``valkey`` and ``postgres``.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ PREFIX = "gameBoosterss-test-"
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[object]:
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, object, object]:
     """Before any other plugin sees a setting: a wrapper runs first."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker:

@@ -56,7 +56,8 @@ class Server:
             self.child = spawn(command, output=output, env=self.environment)
         until = time.monotonic() + PATIENCE
         while not self._answers():
-            assert self.child.poll() is None and time.monotonic() < until, self.log.read_text()[-3000:]
+            assert self.child.poll() is None, self.log.read_text()[-3000:]
+            assert time.monotonic() < until, "the server does not answer"
             time.sleep(0.05)
 
     def _answers(self) -> bool:

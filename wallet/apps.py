@@ -1,4 +1,4 @@
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 
 
 class WalletConfig(AppConfig):
@@ -6,7 +6,4 @@ class WalletConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from wallet import receivers  # noqa: F401
-
-        if apps.is_installed("realtime"):
-            from wallet import feeds  # noqa: F401
+        from wallet import feeds, receivers  # noqa: F401

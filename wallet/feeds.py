@@ -1,8 +1,7 @@
 """Money, shown inside the order feed: every transaction of an order is an event of it."""
 
-from realtime.feeds import Part, Record, register
-
 from orders.feeds import OrderFeed
+from realtime.feeds import Part, Record, register
 from wallet.models import Transaction
 
 

@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import STAFF_ROLES, User
 from orders.models import BaseOrder
+from orders.selectors import Visitor
 from wallet.models import Kind, Transaction
 
 
@@ -35,13 +36,15 @@ def user_books(user: User) -> Books:
     return _books(Transaction.objects.filter(user=user))
 
 
-def transactions_of(user: User) -> QuerySet[Transaction]:
+def transactions_of(user: Visitor) -> QuerySet[Transaction]:
     """Return the user's own rows, all for staff, newest first."""
     rows = Transaction.objects.select_related("order", "user").order_by("-id")
-    return rows if getattr(user, "role", None) in STAFF_ROLES else rows.filter(user_id=user.pk)
+    if not isinstance(user, User) or not user.is_active:
+        return rows.none()
+    return rows if user.role in STAFF_ROLES else rows.filter(user=user)
 
 
-def transactions_of_order(user: User, order: BaseOrder) -> QuerySet[Transaction]:
+def transactions_of_order(user: Visitor, order: BaseOrder) -> QuerySet[Transaction]:
     """Return the rows of ``order`` that ``user`` may see: his own, all for staff."""
     return transactions_of(user).filter(order=order)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gameBoosterss.development.children import alive
 from gameBoosterss.development.engines import Engines, engines
@@ -54,7 +55,7 @@ def write_state(state: dict[str, object]) -> None:
     fresh.rename(STATE)
 
 
-def owner(patience: float = 60) -> dict[str, object]:
+def owner(patience: float = 60) -> dict[str, Any]:
     """What the owner has written; it may be about to start its engines."""
     ends = time.monotonic() + patience
     while time.monotonic() < ends:

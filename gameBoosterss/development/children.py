@@ -114,11 +114,15 @@ def is_free(host: str, port: int) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process of that number runs, ours or not."""
+    """Whether a process of that number runs, ours or not; one that has ended and only waits to be noticed does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    try:
+        # The state follows the name, which stands in parentheses and may contain anything.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return sys.platform != "linux"

@@ -152,7 +152,7 @@ def watch(children: Mapping[str, subprocess.Popen[bytes]]) -> int:
 
 def stop_all(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
     """The last started first: who writes stops before who serves."""
-    for child in reversed(children.values()):
+    for child in reversed(list(children.values())):
         stop(child)
 
 
@@ -174,7 +174,7 @@ def welcome(host: str, port: int, found: Engines, simulated: bool, seconds: floa
         "Try: log in as client in one window and as booster in a private one, open the same order in both,",
         "     and change it in one." + (" The simulation plays the other orders." if simulated else ""),
         "     ./dev manage shell, in another terminal, works on the same data.",
-        *found.notes,
+        *[f"     {note}" for note in found.notes],
     ]
     if shown != host or not (host.startswith("127.") or host in {"localhost", "::1"}):
         lines += ["", "Careful: other machines reach this server, and everybody knows the demo password."]

@@ -1,7 +1,6 @@
-from realtime.feeds import Field, Part, register
-
 from games.league_of_legends.models import LeagueOfLegendsDivisionOrder
 from orders.feeds import OrderFeed
+from realtime.feeds import Field, Part, register
 
 
 @register

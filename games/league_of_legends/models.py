@@ -36,7 +36,9 @@ def marks_field() -> models.PositiveSmallIntegerField:
 def _places_exist() -> list[models.CheckConstraint]:
     return [
         models.CheckConstraint(
-            condition=(Q(**{f"{place}_division__isnull": True}) | Q(**{f"{place}_division__range": (1, len(DIVISIONS))}))
+            condition=(
+                Q(**{f"{place}_division__isnull": True}) | Q(**{f"{place}_division__range": (1, len(DIVISIONS))})
+            )
             & Q(**{f"{place}_marks__range": (0, MARKS - 1)}),
             name=f"division_order_{place}_exists",
         )
@@ -65,7 +67,9 @@ class LeagueOfLegendsDivisionOrder(models.Model):
     class Meta:
         verbose_name = "division order"
         constraints = [
-            models.CheckConstraint(condition=Q(progress_percent__range=(0, 100)), name="division_order_progress_percent"),
+            models.CheckConstraint(
+                condition=Q(progress_percent__range=(0, 100)), name="division_order_progress_percent"
+            ),
             *_places_exist(),
         ]
 

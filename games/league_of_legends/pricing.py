@@ -1,9 +1,10 @@
 """What a way up the ladder costs, and what the booster gets of it. Pure."""
 
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import accumulate
 
 from games.league_of_legends.exceptions import GoalTooLow
-from games.league_of_legends.ladder import MARKS, Position, position_at
+from games.league_of_legends.ladder import BANDS, MARKS, Position, position_at
 from orders.options import Options
 
 CENT = Decimal("0.01")
@@ -22,6 +23,9 @@ STEP_PRICES = {
     "Grandmaster": Decimal("240.00"),
     "Challenger": Decimal("480.00"),
 }
+PRICE_BELOW = tuple(  # from the foot of the ladder to each band
+    accumulate((STEP_PRICES[position_at(band).rank] / MARKS for band in range(BANDS)), initial=Decimal("0.00"))
+)
 DUO = Decimal("0.40")
 STREAMING = Decimal("0.10")
 TURBO = Decimal("0.25")
@@ -34,8 +38,7 @@ def way_price(start: Position, end: Position) -> Decimal:
     >>> way_price(Position("Gold", 1), Position("Gold", 2, 3))
     Decimal('16.20')
     """
-    bands = range(start.band, end.band)
-    return sum((STEP_PRICES[position_at(band).rank] / MARKS for band in bands), Decimal("0.00"))
+    return max(PRICE_BELOW[end.band] - PRICE_BELOW[start.band], Decimal("0.00"))
 
 
 def options_factor(options: Options) -> Decimal:

@@ -21,7 +21,7 @@ def share_done(start: Position, reached: Position, goal: Position) -> Fraction:
 def percent_done(start: Position, reached: Position, goal: Position) -> int:
     """Return the share in whole percent, rounded down: 100 only at the goal.
 
-    >>> percent_done(Position("Iron", 1), Position("Iron", 2), Position("Iron", 4))
-    33
+    >>> percent_done(Position("Iron", 1), Position("Iron", 3), Position("Iron", 4))
+    66
     """
     return int(share_done(start, reached, goal) * 100)

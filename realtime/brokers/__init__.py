@@ -27,7 +27,8 @@ def key() -> bytes:
 
 @cache
 def _made(path: str) -> Broker:
-    return import_string(path)()
+    made: Broker = import_string(path)()
+    return made
 
 
 def current() -> Broker:

@@ -63,7 +63,7 @@ class ChannelLayerBroker(Broker):
             async with asyncio.timeout(conf.current().broker_timeout):
                 for group in groups:
                     await layer.group_discard(group, channel)
-        except Exception:  # noqa: BLE001, S110 - the layer is gone; the subscriptions went with it
+        except Exception:  # noqa: BLE001 - the layer is gone; the subscriptions went with it
             return
 
     def _pass_on(self, event: Any, heard: Heard, hinted: Hinted) -> None:

@@ -71,7 +71,7 @@ def save_inside_transaction(model: type[models.Model]) -> None:
     def save_base(self: models.Model, *args: Any, using: str | None = None, **kwargs: Any) -> None:
         using = using or router.db_for_write(type(self), instance=self)
         with transaction.atomic(using=using, savepoint=False):
-            original(self, *args, using=using, **kwargs)
+            original(self, *args, **kwargs, using=using)  # type: ignore[misc]
 
     save_base._realtime = True  # type: ignore[attr-defined]
     model.save_base = save_base  # type: ignore[method-assign]
@@ -102,7 +102,9 @@ def _part_column(part: type[Part], path: str) -> Any:
     if part.newest:
         rows = part.model._base_manager.filter(**{part.owner: OuterRef("pk")}, **part.where).order_by(f"-{part.newest}")
         return Subquery(rows.values(path)[:1])
-    back: str = part.model._meta.get_field(part.owner).related_query_name()  # type: ignore[union-attr]
+    owner = part.model._meta.get_field(part.owner)
+    assert isinstance(owner, models.ForeignKey)  # realtime.E005 says so in words
+    back = owner.related_query_name()
     return F(f"{back}__{path}")
 
 

@@ -1,6 +1,6 @@
 """Daphne, ending well: sockets get their goodbye (4012) on SIGTERM, where the stock server cuts them off (1006).
 
-``asgi.py`` sets ``daphne.cli.CommandLineInterface.server_class`` to this class, so the stock ``daphne`` command uses it.
+``asgi.py`` sets ``daphne.cli.CommandLineInterface.server_class`` to this class: the stock ``daphne`` command uses it.
 """
 
 import logging
@@ -20,12 +20,22 @@ logger = logging.getLogger("realtime.daphne")
 class Server(StockServer):
     """The stock server with a drain in front of its shutdown."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ports: list[Any] = []
+
+    def listen_success(self, port: Any) -> None:
+        self._ports.append(port)
+        super().listen_success(port)
+
     def kill_all_applications(self) -> Any:
-        """Say goodbye to every socket, wait for them up to ``drain_seconds``, then end what is left."""
+        """Take no more sockets, say goodbye to all, wait up to ``drain_seconds``, then end what is left."""
+        for port in self._ports:
+            port.stopListening()
         sockets = [protocol for protocol in self.connections if isinstance(protocol, WebSocketProtocol)]
         for protocol in sockets:
             if protocol.state == protocol.STATE_OPEN:
-                protocol.serverClose(code=Close.DRAIN)
+                protocol.serverClose(code=int(Close.DRAIN))  # autobahn takes no enum
         logger.info("draining %d sockets", len(sockets))
         return self._drained(sockets)
 
@@ -40,7 +50,7 @@ class Server(StockServer):
 
 
 class _Ended:
-    """Stands for an application that has ended: the stock shutdown reads the key without looking whether it is there."""
+    """An application that has ended: the stock shutdown reads the key without looking whether it is there."""
 
     def done(self) -> bool:
         return True

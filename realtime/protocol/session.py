@@ -121,12 +121,8 @@ class Session:
             return []
         held, cursor.held = cursor.held, None
         before = cursor.sent
-        effects: list[Effect] = []
-        for update in updates:
-            if not self._is_duplicate(cursor, update):
-                effects.append(self._send(cursor, update))
-        if silent:
-            effects.clear()
+        sends = [self._send(cursor, update) for update in updates if not self._is_duplicate(cursor, update)]
+        effects: list[Effect] = [] if silent else [*sends]
         if cursor.sent == before:
             # The database has nothing newer, so a held update beyond the cursor's next is not of this database
             # (a restored one, for example); asking again would never end.

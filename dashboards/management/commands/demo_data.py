@@ -23,7 +23,7 @@ from orders.services import (
     order_reprice,
 )
 
-PASSWORD = "demo"
+PASSWORD = "demo"  # noqa: S105 - it is printed at every start
 CLIENTS = ("client", "clara", "carlos", "chen")
 BOOSTERS = ("booster", "bela", "bruno", "bianca")
 PEOPLE = {
@@ -33,6 +33,7 @@ PEOPLE = {
     "admin": Role.ADMIN,
 }
 People = dict[str, User]
+PLAIN = Options()
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Story:
     current: Position
     desired: Position
     then: Callable[[int, People], object] = lambda order_id, people: None
-    options: Options = Options()
+    options: Options = PLAIN
     note: str = ""
     booster: str | None = None
 
@@ -72,7 +73,10 @@ def done(order_id: int, people: People) -> None:
 def extended(order_id: int, people: People) -> None:
     taken("bruno", Position("Emerald", 2))(order_id, people)
     division_order_extend(
-        order_id=order_id, desired=Position("Diamond", 2), by=people["carlos"], idempotency_key=f"demo.extend.{order_id}"
+        order_id=order_id,
+        desired=Position("Diamond", 2),
+        by=people["carlos"],
+        idempotency_key=f"demo.extend.{order_id}",
     )
 
 
@@ -113,7 +117,9 @@ STORIES = {
     "demo.5": Story("clara", Position("Diamond", 3), Position("Master", None), options=Options(streaming=True)),
     "demo.6": Story("clara", Position("Iron", 3), Position("Silver", 1), taken("bianca", Position("Bronze", 2, 5))),
     "demo.7": Story("carlos", Position("Emerald", 1), Position("Diamond", 1), extended),
-    "demo.8": Story("carlos", Position("Gold", 1), Position("Platinum", 3), released, Options(duo=True, streaming=True)),
+    "demo.8": Story(
+        "carlos", Position("Gold", 1), Position("Platinum", 3), released, Options(duo=True, streaming=True)
+    ),
     "demo.9": Story("carlos", Position("Silver", 4), Position("Platinum", 1), repriced),
     "demo.10": Story("chen", Position("Iron", 1), Position("Bronze", 1), dropped),
     "demo.11": Story("chen", Position("Master", None, 2), Position("Grandmaster", None), taken("bela")),

@@ -72,6 +72,8 @@ class Simulation:
         """Move an order on; with ``keep`` it is not finished, because no other can follow."""
         order = division.order
         booster = order.booster
+        if booster is None:
+            return f"order {order.pk} has no booster"
         if order.status == Status.PAUSED:
             order_resume(order_id=order.pk, by=booster)
             return f"order {order.pk} resumed"
@@ -117,8 +119,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: stop.set())
+        if threading.current_thread() is threading.main_thread():  # otherwise the server takes them
+            for name in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(name, lambda *_: stop.set())
         dice = random.Random(options["seed"])
         simulation = Simulation(people=people_make(), limit=options["orders"], dice=dice)
         while not stop.is_set() and simulation.steps != options["steps"]:

@@ -1,0 +1,33 @@
+"""A sender, a courier and their delivery, for tests of ``realtime`` by itself."""
+
+from itertools import count
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from realtime.models import Event, Stream
+from realtime.tests.deliveries.feeds import DeliveryFeed
+from realtime.tests.deliveries.models import Delivery
+
+_numbers = count(1)
+
+
+def user(name: str = "") -> Any:
+    return get_user_model().objects.create(username=name or f"user{next(_numbers)}")
+
+
+def delivery(**values: Any) -> Delivery:
+    return Delivery.objects.create(**{"sender": user(), "courier": user(), **values})
+
+
+def events(record: Delivery) -> list[Event]:
+    return list(Event.objects.filter(topic=DeliveryFeed.topic(record.pk)).order_by("version"))
+
+
+def stream(record: Delivery) -> Stream:
+    return Stream.objects.get(topic=DeliveryFeed.topic(record.pk))
+
+
+def story(record: Delivery) -> list[tuple[int, str]]:
+    """Return version and status of each event."""
+    return [(event.version, (event.state or {}).get("status", "gone")) for event in events(record)]

@@ -1,0 +1,52 @@
+"""Who wrote an event: the user of the request, sync or async; nobody else's."""
+
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponse
+
+from realtime.actor import ActorMiddleware, acting, current
+
+
+class Person:
+    pk, is_authenticated = 5, True
+
+
+def request(user: Any) -> HttpRequest:
+    made = HttpRequest()
+    made.user = user
+    return made
+
+
+def test_a_view_acts_for_its_user() -> None:
+    middleware = ActorMiddleware(lambda request: HttpResponse(current()))
+    assert [middleware(request(user)).content for user in (Person(), AnonymousUser())] == [b"user:5", b""]
+    assert current() == ""
+
+
+async def test_an_async_view_acts_for_its_user() -> None:
+    async def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(current())
+
+    middleware = ActorMiddleware(view)  # type: ignore[arg-type]
+    assert iscoroutinefunction(middleware)
+    response = await middleware(request(Person()))  # type: ignore[misc]
+    assert response.content == b"user:5"
+
+
+def test_a_request_that_writes_nothing_asks_nobody_who_he_is() -> None:
+    asked: list[str] = []
+
+    def name() -> str:
+        asked.append("asked")
+        return "user:5"
+
+    with acting(name):
+        assert asked == []
+        assert (current(), asked) == ("user:5", ["asked"])
+
+
+def test_the_inner_actor_counts_and_long_names_are_cut() -> None:
+    with acting("command:simulate"), acting("x" * 500):
+        assert current() == "x" * 100

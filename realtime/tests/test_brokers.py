@@ -1,0 +1,140 @@
+"""One contract, every broker: what a bus between processes promises, and what it may not do."""
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from channels.layers import channel_layers
+from pytest_django import Settings
+
+from gameBoosterss.development.engines import Valkey
+from realtime.brokers.base import GROUPS, Broker, BrokerError
+from realtime.brokers.channel_layer import ChannelLayerBroker
+from realtime.brokers.memory import MemoryBroker
+
+pytestmark = [pytest.mark.older]
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.hinted: list[tuple[str, str, str]] = []
+
+    async def until(self, broker: Broker, body: str, group: int = GROUPS - 1) -> None:
+        """Publish ``body`` until it is heard: a bus may lose, above all while a subscription is under way."""
+        async with asyncio.timeout(20):
+            while body not in self.heard:
+                await broker.publish(group, body)
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def listening(broker: Broker) -> AsyncIterator[Listener]:
+    listener = Listener()
+    task = asyncio.create_task(broker.listen(listener.heard.append, lambda *hint: listener.hinted.append(hint)))
+    try:
+        await listener.until(broker, "first")
+        yield listener
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def eventually(condition: Any) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+class BrokerContract:
+    """Subclass it with a fixture ``broker``."""
+
+    async def test_every_group_is_heard(self, broker: Broker) -> None:
+        async with listening(broker) as listener:
+            for group in range(GROUPS):
+                await broker.publish(group, f"group {group}")
+            await eventually(lambda: {f"group {group}" for group in range(GROUPS)} <= set(listener.heard))
+
+    async def test_another_thread_is_heard(self, broker: Broker) -> None:
+        """The relay publishes from its own thread and loop."""
+        async with listening(broker) as listener:
+            thread = threading.Thread(target=lambda: asyncio.run(broker.publish(3, "from a thread")))
+            thread.start()
+            await eventually(lambda: "from a thread" in listener.heard)
+            thread.join()
+
+    async def test_a_followed_record_is_hinted(self, broker: Broker) -> None:
+        async with listening(broker) as listener:
+            await broker.follow("order", "7")
+
+            async def hinted() -> None:
+                while ("order", "7", "look") not in listener.hinted:
+                    await broker.hint("order", "7", "look")
+                    await asyncio.sleep(0.02)
+
+            await asyncio.wait_for(hinted(), 20)
+            await broker.unfollow("order", "7")
+            await listener.until(broker, "unfollowed")
+            before = len(listener.hinted)
+            await broker.hint("order", "7", "look")
+            await listener.until(broker, "after the hint")
+            assert len(listener.hinted) <= before + 1
+
+    async def test_listening_again_hears_again(self, broker: Broker) -> None:
+        for _ in range(3):
+            async with listening(broker) as listener:
+                await listener.until(broker, "again")
+
+
+class TestMemory(BrokerContract):
+    @pytest.fixture
+    def broker(self) -> Broker:
+        return MemoryBroker()
+
+
+def use_layer(settings: Settings, backend: str, url: str) -> None:
+    settings.CHANNEL_LAYERS = {
+        "default": {"BACKEND": backend, "CONFIG": {"hosts": [url], "prefix": os.environ["CHANNEL_PREFIX"]}}
+    }
+    channel_layers.backends.clear()
+
+
+@pytest.mark.skipif("not os.environ.get('REDIS_URL')", reason="no Valkey on this platform")
+class TestPubSubLayer(BrokerContract):
+    backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+
+    @pytest.fixture
+    def broker(self, settings: Settings) -> Broker:
+        use_layer(settings, self.backend, os.environ["REDIS_URL"])
+        return ChannelLayerBroker()
+
+    async def test_a_layer_that_hangs_is_an_error_in_time(self, settings: Settings, valkey: Valkey) -> None:
+        use_layer(settings, self.backend, valkey.url)
+        broker = ChannelLayerBroker()
+        await broker.publish(0, "warm")
+        valkey.pause()
+        with pytest.raises(BrokerError):
+            async with asyncio.timeout(20):
+                await broker.publish(0, "nobody takes this")
+        valkey.resume()
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(BrokerError):
+                    await broker.publish(0, "taken again")
+                    break
+
+    async def test_a_layer_that_is_gone_is_an_error(self, settings: Settings, valkey: Valkey) -> None:
+        use_layer(settings, self.backend, valkey.url)
+        valkey.stop()
+        with pytest.raises(BrokerError):
+            await ChannelLayerBroker().publish(0, "nobody takes this")
+
+
+class TestCoreLayer(TestPubSubLayer):
+    backend = "channels_redis.core.RedisChannelLayer"

@@ -1,0 +1,249 @@
+"""The hub of one loop: joins, lost hints, lost rights, slow readers, one read for many."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from pytest_django import Settings
+
+from realtime import brokers, log, relay
+from realtime.brokers.memory import MemoryBroker
+from realtime.feeds import Viewer
+from realtime.hub import Hub
+from realtime.member import Member
+from realtime.protocol.codec import Hints, seal
+from realtime.protocol.frames import Update
+from realtime.tests.deliveries.feeds import DeliveryFeed
+from realtime.tests.deliveries.models import Delivery
+from realtime.tests.people import delivery, user
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+
+
+class Lossy(MemoryBroker):
+    """Loses every hint while ``loses`` is set; nonces pass."""
+
+    loses = False
+
+    async def publish(self, group: int, body: str) -> None:
+        if not (self.loses and '"type":"hints"' in body):
+            await super().publish(group, body)
+
+
+class Screen:
+    """A viewer's sink; writing waits while ``stalled`` is set."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.member = Member(viewer, self)
+        self.frames: list[dict[str, Any]] = []
+        self.code: int | None = None
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def write(self, text: str) -> None:
+        await self.open.wait()
+        self.frames.append(json.loads(text))
+
+    async def close(self, code: int) -> None:
+        self.code = int(code)
+
+    def versions(self) -> list[int]:
+        return [frame["version"] for frame in self.frames]
+
+
+@pytest.fixture
+async def broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lossy]:
+    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 0.1, "LINGER_SECONDS": 0.0}
+    lossy = Lossy()
+    monkeypatch.setattr(brokers, "current", lambda: lossy)
+    yield lossy
+    Hub.current().end()
+    await eventually(lambda: not Hub.current()._tasks)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@sync_to_async
+def made() -> Delivery:
+    return delivery()
+
+
+@sync_to_async
+def save(record: Delivery, **values: Any) -> None:
+    for name, value in values.items():
+        setattr(record, name, value)
+    record.save()
+
+
+async def watching(record: Delivery, *, as_: str = "sender", snapshot: bool = True) -> Screen:
+    screen = Screen(Viewer(getattr(record, f"{as_}_id")))
+    assert await Hub.current().join(screen.member, DeliveryFeed.topic(record.pk), snapshot=snapshot)
+    return screen
+
+
+async def test_a_stranger_does_not_join(broker: Lossy) -> None:
+    record = await made()
+    stranger = await sync_to_async(user)()
+    screen = Screen(Viewer(stranger.pk))
+    assert not await Hub.current().join(screen.member, DeliveryFeed.topic(record.pk))
+    await save(record, status="moving")
+    other = await watching(record)
+    await eventually(lambda: other.versions() == [2])
+    assert screen.frames == []
+
+
+async def test_each_version_is_sent_masked_for_its_viewer(broker: Lossy) -> None:
+    record = await made()
+    sender, courier = await watching(record), await watching(record, as_="courier")
+    for status in ("packed", "moving", "there"):
+        await save(record, status=status)
+    await eventually(lambda: sender.versions() == courier.versions() == [1, 2, 3, 4])
+    assert [frame["price"] for frame in sender.frames] == ["10.00"] * 4
+    assert [frame["price"] for frame in courier.frames] == [None] * 4
+    assert courier.frames[-1]["masked"] == ["price"]
+    assert courier.frames[-1]["delivery_id"] == str(record.pk)
+
+
+async def test_without_a_snapshot_the_next_version_is_first(broker: Lossy) -> None:
+    record = await made()
+    screen = await watching(record, snapshot=False)
+    await save(record, status="moving")
+    await eventually(lambda: screen.versions() == [2])
+    assert "prev" not in screen.frames[0]
+
+
+async def test_lost_hints_are_repaired_and_none_is_left_out(broker: Lossy) -> None:
+    record = await made()
+    screen = await watching(record)
+    broker.loses = True
+    for number in range(5):
+        await save(record, status=f"stop {number}")
+    await eventually(lambda: screen.versions() == [1, 2, 3, 4, 5, 6])
+
+
+async def test_a_gap_is_closed_before_the_next_version_is_sent(broker: Lossy, settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 60}
+    record = await made()
+    screen = await watching(record)
+    await eventually(lambda: Hub.current()._ear._confirmed.is_set())
+    broker.loses = True
+    await save(record, status="lost")
+    await eventually(lambda: not relay._relay._woken)
+    await sync_to_async(lambda: log.settle(limit=10))()
+    broker.loses = False
+    await save(record, status="moving")
+    await eventually(lambda: screen.versions() == [1, 2, 3])
+
+
+async def test_too_much_missed_is_the_newest_state_with_prev(broker: Lossy, settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "CATCH_UP_LIMIT": 3}
+    record = await made()
+    screen = await watching(record)
+    Hub.current()._look_now.clear()
+    broker.loses = True
+
+    @sync_to_async
+    def burst() -> None:
+        for number in range(20):
+            record.status = f"stop {number}"
+            record.save()
+
+    await burst()
+    await eventually(lambda: screen.versions()[-1] == 21)
+    had = 1
+    for frame in screen.frames[1:]:
+        assert frame.get("prev", frame["version"] - 1) == had
+        had = frame["version"]
+
+
+async def test_who_loses_the_record_gets_its_code_and_nothing_after(broker: Lossy) -> None:
+    record = await made()
+    sender, courier = await watching(record), await watching(record, as_="courier")
+    successor = await sync_to_async(user)()
+    await save(record, courier=successor, status="handed over")
+    await save(record, status="moving")
+    await eventually(lambda: courier.code is not None and sender.versions() == [1, 2, 3])
+    assert (courier.code, courier.versions()) == (4404, [1])
+    assert (await watching(record, as_="courier")).code is None
+
+
+async def test_a_deleted_record_ends_its_sockets(broker: Lossy) -> None:
+    record = await made()
+    screen = await watching(record)
+    await sync_to_async(record.delete)()
+    await eventually(lambda: screen.code == 4404)
+    assert screen.versions() == [1]
+
+
+async def test_a_stalled_reader_stops_nobody_and_ends_at_the_newest(broker: Lossy, settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "PENDING_FRAMES": 4}
+    record = await made()
+    stalled, quick = await watching(record), await watching(record)
+    await eventually(lambda: stalled.versions() == [1])
+    stalled.open.clear()
+    for number in range(20):
+        await save(record, status=f"stop {number}")
+    await eventually(lambda: quick.versions() == list(range(1, 22)))
+    assert len(stalled.member._outbox) <= 4
+    stalled.open.set()
+    await eventually(lambda: stalled.versions()[-1] == 21)
+    had = 1
+    for frame in stalled.frames[1:]:
+        assert frame.get("prev", frame["version"] - 1) == had
+        had = frame["version"]
+    assert len(stalled.frames) < 10
+
+
+async def test_many_joins_are_few_reads(broker: Lossy, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [await made() for _ in range(3)]
+    reads: list[int] = []
+    states = log.states
+
+    def counted(topics: list[str]) -> dict[str, Update]:
+        reads.append(len(topics))
+        return states(topics)
+
+    monkeypatch.setattr(log, "states", counted)
+    screens = await asyncio.gather(*(watching(record) for record in records * 50))
+    await eventually(lambda: all(screen.versions() == [1] for screen in screens))
+    assert len(reads) <= 3
+
+
+async def test_hints_of_another_database_are_ignored(broker: Lossy) -> None:
+    record = await made()
+    screen = await watching(record)
+    topic = DeliveryFeed.topic(record.pk)
+    forged = Update(topic, 2, {"sender_id": record.sender_id, "status": "forged"}, ("status",), "")
+    await eventually(lambda: Hub.current()._ear._confirmed.is_set())
+    await broker.publish(0, seal(Hints("another epoch", [forged]), brokers.key()))
+    await save(record, status="moving")
+    await eventually(lambda: screen.versions() == [1, 2])
+    assert screen.frames[-1]["status"] == "moving"
+
+
+async def test_a_foreign_hint_repeats_the_true_state_with_its_message_only(broker: Lossy) -> None:
+    record = await made()
+    screen = await watching(record)
+    await eventually(lambda: screen.versions() == [1])
+    Hub.current().hinted("delivery", str(record.pk), "look at this")
+    await eventually(lambda: len(screen.frames) == 2)
+    assert screen.frames[1]["message"] == "look at this"
+    assert not {"version", "changed", "prev"} & set(screen.frames[1])
+    for feed_name, key in [("parcel", "1"), ("delivery", "no key"), ("delivery", "")]:
+        Hub.current().hinted(feed_name, key, "nobody")
+
+
+async def test_the_hub_ends_with_its_last_socket_and_starts_again(broker: Lossy) -> None:
+    record = await made()
+    for _ in range(2):
+        screen = await watching(record)
+        assert Hub.current()._reader is not None
+        Hub.current().leave(screen.member)
+        await eventually(lambda: Hub.current()._reader is None and not broker._listeners)

@@ -1,0 +1,82 @@
+"""Settings: the values of the environment are right, or the start fails with a sentence that says what to do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gameBoosterss.env import Environment, SettingError
+
+PRODUCTION = {
+    "SECRET_KEY": "k" * 60,
+    "ALLOWED_HOSTS": "boost.example.org",
+    "DATABASE_URL": "postgres://user:hunter2@db:5432/name",
+    "REDIS_HOST": "cache",
+    "REDIS_PASSWORD": "hunter2/&",
+}
+
+
+def start(code: str, variables: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Read the settings in a fresh process with nothing but ``variables``."""
+    environment = {"PATH": os.environ["PATH"], "LOG_DIR": str(folder), **variables}
+    command = [sys.executable, "-c", f"from gameBoosterss import settings as s; {code}"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+
+
+def test_production_is_strict_by_default(tmp_path: Path) -> None:
+    shown = "s.DEBUG, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS > 0"
+    assert start(f"print({shown})", PRODUCTION, tmp_path).stdout.split(" ", 1)[0] == "False"
+    assert start(f"print({shown})", PRODUCTION, tmp_path).stdout == "False True True True True\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"SECRET_KEY": ""}, "SECRET_KEY is not set, or shorter than 50 characters"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY is not set, or shorter than 50 characters"),
+        ({"SECRET_KEY": "insecure-development-key-which-production-refuses-to-start-with"}, "SECRET_KEY is not set"),
+        ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is not set while DEBUG is off"),
+        ({"DATABASE_URL": ""}, "DATABASE_URL is not set. For example postgres://"),
+        ({"DATABASE_URL": "mysql://user:hunter2@db/name"}, "DATABASE_URL names no known database"),
+        ({"REDIS_PORT": "many"}, "REDIS_PORT is 'many'. Use a whole number"),
+        ({"REDIS_URL": "cache:6379"}, "REDIS_URL names no Redis"),
+        ({"DEBUG": "maybe"}, "DEBUG is 'maybe'. Use 1 or 0."),
+        ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL is 'LOUD'. Use one of: DEBUG, INFO, ERROR."),
+        ({"LOG_DIR": "/dev/null/here"}, "LOG_DIR cannot be made"),
+        ({"CHANNEL_LAYER": "carrier pigeon"}, "CHANNEL_LAYER is 'carrier pigeon'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_the_remedy(change: dict[str, str], sentence: str, tmp_path: Path) -> None:
+    done = start("", PRODUCTION | change, tmp_path)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_redis_is_found_by_host_and_port_or_by_url() -> None:
+    assert Environment({"REDIS_HOST": "cache"}).redis() == "redis://cache:6379/0"
+    assert Environment({"REDIS_HOST": "cache", "REDIS_PASSWORD": "a/b"}).redis() == "redis://:a%2Fb@cache:6379/0"
+    assert Environment({"REDIS_URL": "redis://one/2", "REDIS_HOST": "two"}).redis() == "redis://one/2"
+    assert Environment({}).redis() == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "backend", "broker"),
+    [
+        ({}, "channels_redis.pubsub.RedisPubSubChannelLayer", "ChannelLayerBroker"),
+        ({"CHANNEL_LAYER": "core"}, "channels_redis.core.RedisChannelLayer", "ChannelLayerBroker"),
+        ({"REDIS_HOST": ""}, "channels.layers.InMemoryChannelLayer", "MemoryBroker"),
+    ],
+)
+def test_the_channel_layer_follows_the_environment(
+    variables: dict[str, str], backend: str, broker: str, tmp_path: Path
+) -> None:
+    code = "print(s.CHANNEL_LAYERS['default']['BACKEND'], s.REALTIME['BROKER'].rsplit('.')[-1])"
+    assert start(code, PRODUCTION | variables, tmp_path).stdout == f"{backend} {broker}\n"
+
+
+def test_a_number_in_other_digits_is_refused() -> None:
+    with pytest.raises(SettingError, match="REDIS_PORT"):
+        Environment({"N": "٣", "REDIS_PORT": "٣"}).number("REDIS_PORT", default=1)
