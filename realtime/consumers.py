@@ -82,7 +82,12 @@ class SyncConsumer(RefusingConsumer):
 
     async def write(self, text: str) -> None:
         """Write one frame; the hub's member is the only caller."""
-        await self.send(text_data=text)
+        try:
+            await self.send(text_data=text)
+        except (OSError, RuntimeError) as error:
+            # The peer has just left, or is being closed: servers raise what they like (autobahn a RuntimeError,
+            # uvicorn an OSError), and ``websocket_disconnect`` follows.
+            logger.debug("a frame came too late for its socket: %s", error)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Ignore what the client says; end a client that says too much."""
