@@ -91,7 +91,7 @@ class SyncConsumer(RefusingConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Ignore what the client says; end a client that says too much."""
-        if len(text_data or bytes_data or "") > conf.current().frame_bytes:
+        if len(bytes_data or (text_data or "").encode()) > conf.current().frame_bytes:
             await self.close(Close.TOO_BIG)
         elif not self._inbound.allow(now=time.monotonic()):
             await self.close(Close.LIMITED)
