@@ -57,18 +57,28 @@ class Frames:
         self._rest = data[at:]
 
 
-async def spoken(server: Server, request: bytes) -> tuple[bytes, bytes]:
-    """Send ``request``; return the head of the answer and every byte after it, up to a close frame or the end."""
+async def spoken(server: Server, request: bytes, then: bytes = b"") -> tuple[bytes, bytes]:
+    """Send ``request``, and ``then`` when it is answered; return the head of the answer and every byte after it,
+    up to a close frame or the end of the connection.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
         async with asyncio.timeout(PATIENCE):
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(then)
             body, frames = b"", Frames()
-            while data := await reader.read(65536):
+            while data := await rest_of(reader):
                 body += data
                 if b"101 Switching" in head and any(opcode == CLOSE for opcode, _ in frames.feed(data)):
                     break
             return head, body
     finally:
         writer.close()
+
+
+async def rest_of(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read(65536)
+    except ConnectionResetError:
+        return b""

@@ -48,7 +48,7 @@ async def test_sockets_are_told_to_come_back_and_find_what_they_missed(stopping:
     async with AsyncExitStack() as stack:
         viewers = [people.client, people.booster, people.manager, people.admin]
         watches = [await stack.enter_async_context(stopping.watch(path, viewer)) for viewer in viewers]
-        last = [(await watch.next())["version"] for watch in watches][0]
+        *_, last = [(await watch.next())["version"] for watch in watches]
         mute, writer = await asyncio.open_connection("127.0.0.1", stopping.port)  # takes no goodbye and keeps nobody
         writer.write(handshake(stopping, path, session=await sync_to_async(session_of)(people.client)))
         await mute.readuntil(b"\r\n\r\n")
