@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,7 +31,8 @@ from realtime.signals import send_order_update_to_group
 from tests.bus import carried, hint, versions
 from tests.engines import child_environment, own_valkey
 from tests.people import Cast, cast
-from tests.server import PATIENCE, Server, Watch, running, state_of, unbroken
+from tests.server import Server, running, state_of, unbroken
+from tests.threads import in_a_thread
 
 VIEWERS = ("client", "booster", "manager")
 
@@ -156,8 +158,8 @@ class Touched(Exception):
 
 
 @pytest.fixture
-def traffic(monkeypatch: pytest.MonkeyPatch) -> Iterator["Traffic"]:
-    yield Traffic(monkeypatch)
+def traffic(monkeypatch: pytest.MonkeyPatch) -> "Traffic":
+    return Traffic(monkeypatch)
 
 
 class Traffic:
@@ -223,9 +225,7 @@ def relay_has_made_its_round(traffic: Traffic, people: Cast) -> None:
     """
     for number in range(60):
         words = f"spoken {people.order.pk} {number} {len(traffic.sent)}"
-        thread = threading.Thread(target=written, args=(people, words))
-        thread.start()
-        thread.join()
+        in_a_thread(partial(written, people, words))
         if traffic.hears(words, timeout=0.5):
             return
     raise AssertionError("the relay never spoke")
@@ -328,7 +328,7 @@ class Unreliable(ChannelLayerBroker):
 
     dice = random.Random(5)
     late: tuple[int, str] | None = None
-    counts = {"lost": 0, "doubled": 0, "late": 0}  # noqa: RUF012 - one instance
+    counts = {"lost": 0, "doubled": 0, "late": 0}
 
     async def publish(self, group: int, body: str) -> None:
         fate = self.dice.random()
