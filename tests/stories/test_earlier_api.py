@@ -1,7 +1,5 @@
 """Code that still sends to the group ``order_<id>`` is heard, and never believed: viewers get the true state."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,9 +11,10 @@ from orders.models import BaseOrder
 from orders.services import order_write_note
 from realtime.signals import send_order_update_to_group
 from tests.bus import carried, versions
+from tests.children import write_and_be_killed
 from tests.engines import child_environment
 from tests.people import Cast, cast
-from tests.server import ROOT, Server, running, state_of, unbroken
+from tests.server import Server, running, state_of, unbroken
 
 pytestmark = pytest.mark.older
 
@@ -66,18 +65,7 @@ SENDERS = [by_function, dotted, underscored, nested]
 
 @sync_to_async
 def changed_unheard(people: Cast, note: str) -> None:
-    """Change the order in a process that ends in the moment of its commit: nobody is told."""
-    code = (
-        "import django, os, signal; django.setup()\n"
-        "from django.db import transaction\n"
-        "from accounts.models import User\n"
-        "from orders.services import order_write_note\n"
-        "with transaction.atomic():\n"
-        "    transaction.on_commit(lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
-        f"    order_write_note(order_id={people.order.pk}, note={note!r}, by=User.objects.get(pk={people.client.pk}))\n"
-    )
-    child = subprocess.run([sys.executable, "-c", code], env=child_environment(), cwd=ROOT, timeout=60)
-    assert child.returncode == -9
+    write_and_be_killed(people.order.pk, note)
 
 
 @pytest.mark.parametrize("send", SENDERS, ids=lambda send: send.__name__)
