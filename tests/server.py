@@ -30,6 +30,7 @@ class Server:
     """``daphne gameBoosterss.asgi:application`` as its own process; keeps its port over ``stop`` and ``start``."""
 
     daphne: Sequence[str | Path] = (sys.executable, "-m", "daphne")
+    application = "gameBoosterss.asgi:application"
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self.environment, self.log = dict(environment), log
@@ -51,7 +52,7 @@ class Server:
 
     def start(self) -> None:
         """Start, and return when it answers."""
-        command = [*self.daphne, "-b", "127.0.0.1", "-p", str(self.port), "gameBoosterss.asgi:application"]
+        command = [*self.daphne, "-b", "127.0.0.1", "-p", str(self.port), self.application]
         with self.log.open("ab") as output:
             self.child = spawn(command, output=output, env=self.environment)
         until = time.monotonic() + PATIENCE
@@ -75,7 +76,14 @@ class Server:
     @asynccontextmanager
     async def watch(self, path: str, user: AbstractBaseUser | None) -> AsyncIterator["Watch"]:
         """Open a socket as ``user`` and keep what it gets."""
-        headers = {"Cookie": f"sessionid={await sync_to_async(session_of)(user)}"} if user else {}
+        session = await sync_to_async(session_of)(user) if user else ""
+        async with self.watch_in(path, session) as watch:
+            yield watch
+
+    @asynccontextmanager
+    async def watch_in(self, path: str, session: str) -> AsyncIterator["Watch"]:
+        """Open a socket with the cookie of ``session``; '' sends none."""
+        headers = {"Cookie": f"sessionid={session}"} if session else {}
         async with websockets.connect(
             self.ws_url + path, additional_headers=headers, origin=websockets.Origin(self.url), compression=None
         ) as socket:
