@@ -43,10 +43,8 @@ class Core:
 def core(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Core]:
     with own_valkey() as valkey:
         environment = child_environment() | {"CHANNEL_LAYER": "core", "REDIS_URL": valkey.url}
-        layer = {
-            "BACKEND": settings.LAYERS["core"],
-            "CONFIG": {"hosts": [valkey.url], "prefix": os.environ["CHANNEL_PREFIX"]},
-        }
+        config = {"hosts": [valkey.url], "prefix": os.environ["CHANNEL_PREFIX"]}
+        layer = {"BACKEND": settings.LAYERS["core"], "CONFIG": config}
         with (
             override_settings(CHANNEL_LAYERS={"default": layer}),
             running(tmp_path_factory.mktemp("core"), environment) as server,
