@@ -7,7 +7,7 @@ from orders.models import BaseOrder, Status
 from orders.selectors import orders_available
 from orders.services import order_assign, order_claim
 from orders.tests.stairs import order_made, row
-from orders.tests.threads import at_once
+from orders.tests.threads import at_once, racing
 
 
 @pytest.mark.django_db
@@ -59,6 +59,7 @@ def test_staff_assigns_and_does_not_claim(role):
         order_claim(order_id=order_made().pk, booster=person(role))
 
 
+@racing
 @pytest.mark.django_db(transaction=True)
 def test_of_eight_boosters_who_claim_at_once_exactly_one_wins():
     order = order_made()

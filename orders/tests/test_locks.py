@@ -10,16 +10,14 @@ from orders.locks import order_lock, retry_on_deadlock
 from orders.models import BaseOrder, Status
 from orders.services import orders_release
 from orders.tests.stairs import order_made, row
-from orders.tests.threads import at_once
-
-postgresql_only = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no row locks")
+from orders.tests.threads import at_once, racing
 
 
 def played(booster):
     return order_made(status=Status.CONTINUE, booster_id=booster.pk, title="0 5 10")
 
 
-@postgresql_only
+@racing
 @pytest.mark.django_db(transaction=True)
 def test_the_victim_of_a_deadlock_tries_again_and_both_succeed():
     manager = person(Role.MANAGER)
@@ -78,6 +76,7 @@ def test_a_deadlock_ends_the_third_try_and_any_outer_transaction():
     assert len(tries) == 4
 
 
+@racing
 @pytest.mark.django_db(transaction=True)
 def test_two_managers_release_the_same_orders_in_opposite_order():
     booster, manager = person(Role.BOOSTER), person(Role.MANAGER)
@@ -100,7 +99,7 @@ def test_several_orders_are_released_all_or_none():
     assert len(orders_release(order_ids=[mine.pk, mine.pk], by=booster)) == 1
 
 
-@postgresql_only
+@racing
 @pytest.mark.django_db
 def test_the_order_row_is_locked_first_and_alone(django_assert_num_queries):
     order, manager = order_made(booster=person(Role.BOOSTER)), person(Role.MANAGER)

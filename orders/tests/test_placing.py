@@ -6,7 +6,7 @@ from orders.exceptions import BadText, KeyMissing, KeyReused, NotAllowed, WrongR
 from orders.models import BaseOrder, Post
 from orders.services import order_extend, order_write_note
 from orders.tests.stairs import order_made, row
-from orders.tests.threads import at_once
+from orders.tests.threads import at_once, racing
 
 
 @pytest.mark.django_db
@@ -59,6 +59,7 @@ def test_an_order_needs_a_key(key):
     assert not BaseOrder.objects.exists()
 
 
+@racing
 @pytest.mark.django_db(transaction=True)
 def test_the_same_request_sent_by_eight_tabs_at_once_makes_one_order():
     client = person(Role.CLIENT)

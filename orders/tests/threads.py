@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from threading import Barrier, Event
 from typing import Any
 
+import pytest
 from django.db import connection, models, transaction
 
 PATIENCE = 30  # seconds
+racing = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no row locks")
 
 
 def at_once(*calls: Callable[[], Any], behind: models.Model | None = None) -> list[Any]:
@@ -41,7 +43,7 @@ def _held(row: models.Model | None, *, until: int) -> Iterator[None]:
         yield
         return
     with transaction.atomic(), connection.cursor() as cursor:
-        type(row).objects.select_for_update(no_key=True).get(pk=row.pk)
+        type(row)._base_manager.select_for_update(no_key=True).get(pk=row.pk)
         yield
         for _ in range(PATIENCE * 100):
             cursor.execute("SELECT pg_stat_clear_snapshot()")

@@ -62,7 +62,7 @@ def test_orders_and_people_with_transactions_stay(order):
         ("transaction_amount_positive", {"amount": -1}),
         ("transaction_kind_known", {"kind": "gift"}),
         ("transaction_status_known", {"status": "maybe"}),
-        ("transaction_once_a_settlement", {"settlement": 1}),
+        ("transaction_once_a_settlement|transaction.settlement", {"settlement": 1}),
         ("idempotency_key", {"idempotency_key": "order.{order}.1.payment"}),
     ],
 )
