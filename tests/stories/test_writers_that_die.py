@@ -13,8 +13,6 @@ from tests.people import Cast, cast
 from tests.server import Server, running, unbroken
 from tests.stories.conftest import settled
 
-pytestmark = pytest.mark.older
-
 
 @pytest.fixture(scope="module")
 def repairing(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
