@@ -87,6 +87,7 @@ class SyncConsumer(RefusingConsumer):
         except (OSError, RuntimeError) as error:
             # The peer has just left, or is being closed: servers raise what they like (autobahn a RuntimeError,
             # uvicorn an OSError), and ``websocket_disconnect`` follows.
+            metrics.skipped.labels("too late").inc()
             logger.debug("a frame came too late for its socket: %s", error)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
