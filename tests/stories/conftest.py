@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
+from realtime import relay
 from realtime.models import Event
 from tests.engines import child_environment
 from tests.server import Server, running
@@ -22,6 +23,7 @@ def db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[No
     with django_db_blocker.unblock():
         assert "test" in str(connection.settings_dict["NAME"]), "this would empty a database that is not ours"
         yield
+        relay.wake()  # somebody may have died before he could
         settled()
         call_command("flush", interactive=False, verbosity=0)
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -169,6 +170,36 @@ async def test_versions_are_dense_and_every_viewer_ends_at_the_truth(
             fresh = await fresh_snapshot(standing_server, path, people, name)
             assert state_of(last) == fresh
             assert applied(watch) == fresh
+
+
+async def test_writers_that_forget_the_orders_lock_are_put_in_order_as_well(standing_server: Server) -> None:
+    people = await sync_to_async(cast)()
+    path, topic, order = f"/ws/orders/{people.order.pk}/", f"order.{people.order.pk}", people.order.pk
+
+    def speak(name: int) -> None:
+        for number in range(ROUNDS):
+            BaseOrder(pk=order, message=f"{name} says {number}.").save(update_fields=["message"])
+
+    def progress(name: int) -> None:
+        row = LeagueOfLegendsDivisionOrder.objects.get(order_id=order)
+        for number in range(ROUNDS):
+            row.progress_percent = name * ROUNDS + number
+            row.save(update_fields=["progress_percent"])
+
+    async with standing_server.watch(path, people.client) as watch:
+        began = (await watch.next())["version"]
+        # Each holds a row of its own and meets the others only where versions are given.
+        works = [partial(speak, name) for name in range(4)] + [partial(progress, name) for name in range(4)]
+        await sync_to_async(at_once)(works)
+        history = await sync_to_async(events)(topic)
+        head = await sync_to_async(Stream.objects.get)(topic=topic)
+        assert list(history) == list(range(1, head.version + 1))
+        assert began + WRITERS * ROUNDS - 1 <= head.version <= began + WRITERS * ROUNDS  # progress begins at 0
+        await watch.until(head.version)
+        unbroken(watch.frames)
+        for frame in watch.frames:
+            is_masked_state_of(history[frame["version"]], frame)
+        assert applied(watch) == await fresh_snapshot(standing_server, path, people, "client")
 
 
 def events(topic: str) -> dict[int, Event]:

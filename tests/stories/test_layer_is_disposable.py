@@ -22,7 +22,7 @@ from django.test import override_settings
 from gameBoosterss.development.engines import Valkey
 from orders.models import BaseOrder
 from orders.services import order_write_note
-from realtime import brokers
+from realtime import brokers, relay
 from realtime.brokers.channel_layer import ChannelLayerBroker
 from realtime.models import Event
 from realtime.protocol.codec import Beat, Hints, seal
@@ -31,7 +31,7 @@ from realtime.signals import send_order_update_to_group
 from tests.bus import carried, hint, versions
 from tests.engines import child_environment, own_valkey
 from tests.people import Cast, cast
-from tests.server import Server, running, state_of, unbroken
+from tests.server import PATIENCE, Server, running, state_of, unbroken
 from tests.threads import in_a_thread
 
 VIEWERS = ("client", "booster", "manager")
@@ -167,8 +167,10 @@ class Traffic:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sent: list[bytes] = []
-        self.forbidden: set[int] = set()
         self.touched: list[str] = []
+        self.saving = False
+        self.saved = threading.Event()
+        self.relay_waited: list[bool] = []
         for name in ("connect", "connect_ex", "send", "sendall", "sendmsg", "recv", "recv_into"):
             monkeypatch.setattr(socket.socket, name, self._watched(name), raising=False)
 
@@ -178,14 +180,20 @@ class Traffic:
         def call(connection: socket.socket, *args: Any) -> Any:
             # A pair of local sockets is how an event loop wakes itself.
             if connection.family != socket.AF_UNIX:
-                if threading.get_ident() in self.forbidden:
-                    self.touched.append(name)
-                    raise Touched(name)
+                if self.saving:
+                    self._judge(name)
                 if name.startswith("send"):
                     self.sent.append(bytes(args[0]) if name != "sendmsg" else b"".join(args[0]))
             return original(connection, *args)
 
         return call
+
+    def _judge(self, name: str) -> None:
+        """Let the relay's thread wait until the saving is done; let nobody else through, ``async_to_sync`` included."""
+        if threading.current_thread().name != "realtime-relay":
+            self.touched.append(name)
+            raise Touched(name)
+        self.relay_waited.append(self.saved.wait(PATIENCE))
 
     def said(self, words: str) -> bool:
         return any(words.encode() in data for data in self.sent)
@@ -198,10 +206,10 @@ class Traffic:
 
 
 @pytest.mark.parametrize("state", ["up", "paused", "stopped"])
-def test_a_writer_never_talks_to_the_layer_in_its_own_thread(house: House, traffic: Traffic, state: str) -> None:
+def test_a_writer_neither_talks_to_the_layer_nor_waits_for_who_does(house: House, traffic: Traffic, state: str) -> None:
     people = cast()
     {"up": lambda: None, "paused": house.valkey.pause, "stopped": house.valkey.stop}[state]()
-    traffic.forbidden.add(threading.get_ident())
+    traffic.saving = True
     try:
         with transaction.atomic():
             written(people, f"in a transaction {state}")
@@ -210,12 +218,30 @@ def test_a_writer_never_talks_to_the_layer_in_its_own_thread(house: House, traff
         send_order_update_to_group(people.order, {"message": "look"})
         BaseOrder.objects.get(pk=people.order.pk).save()
     finally:
-        traffic.forbidden.clear()
+        traffic.saving = False
+        traffic.saved.set()
         {"up": lambda: None, "paused": house.valkey.resume, "stopped": house.valkey.start}[state]()
     assert traffic.touched == []
+    assert all(traffic.relay_waited), "somebody waited for the relay while it waited for us"
     order = BaseOrder.objects.get(pk=people.order.pk)
     assert order.note == f"{state} 19"
     assert Event.objects.filter(topic=f"order.{people.order.pk}").latest("version").state["note"] == order.note
+
+
+def test_a_relay_that_fails_fails_no_writer(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = cast()
+
+    def broken(*args: object) -> None:
+        raise OSError("nothing works")
+
+    monkeypatch.setattr(relay, "wake", broken)
+    monkeypatch.setattr(relay, "hint", broken)
+    written(people, "all the same")
+    with transaction.atomic():
+        written(people, "and in a transaction")
+        send_order_update_to_group(people.order, {"message": "look"})
+    send_order_update_to_group(people.order, {"message": "look"})
+    assert BaseOrder.objects.get(pk=people.order.pk).note == "and in a transaction"
 
 
 def relay_has_made_its_round(traffic: Traffic, people: Cast) -> None:

@@ -78,6 +78,7 @@ def not_there(people: Cast) -> dict[str, str]:
 async def test_the_forbidden_and_the_missing_are_the_same_bytes(standing_server: Server) -> None:
     people = await sync_to_async(cast)()
     session = await sync_to_async(session_of)(people.other_client)
+    own = await sync_to_async(session_of)(people.client)
     async with nothing_changes(standing_server, people):
         forbidden = await spoken(
             standing_server, handshake(standing_server, f"/ws/orders/{people.order.pk}/", session=session)
@@ -87,6 +88,8 @@ async def test_the_forbidden_and_the_missing_are_the_same_bytes(standing_server:
         for what, path in not_there(people).items():
             answer = await spoken(standing_server, handshake(standing_server, path, session=session))
             assert answer == forbidden, what
+            # Not even the client's own order is there under another spelling.
+            assert await spoken(standing_server, handshake(standing_server, path, session=own)) == forbidden, what
 
 
 async def test_anonymous_people_cannot_tell_an_order_from_none(standing_server: Server) -> None:
