@@ -1,6 +1,5 @@
 """Stories commit, and those of a module may share a server: each makes its own people and orders."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +8,6 @@ from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
 from realtime import relay
-from realtime.models import Event
 from tests.engines import child_environment
 from tests.server import Server, running
 
@@ -29,10 +27,8 @@ def db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[No
 
 
 def settled() -> None:
-    """Wait for the relay to come to rest: it locks in another order than TRUNCATE does."""
-    until = time.monotonic() + 10
-    while Event.objects.filter(pos=None).exists() and time.monotonic() < until:
-        time.sleep(0.02)
+    """Wait for this process's relay to come to rest: it locks in another order than TRUNCATE does."""
+    assert relay.rest(60)
 
 
 @pytest.fixture(scope="module")
