@@ -82,11 +82,17 @@ class SyncConsumer(RefusingConsumer):
 
     async def write(self, text: str) -> None:
         """Write one frame; the hub's member is the only caller."""
-        await self.send(text_data=text)
+        try:
+            await self.send(text_data=text)
+        except (OSError, RuntimeError) as error:
+            # The peer has just left, or is being closed: servers raise what they like (autobahn a RuntimeError,
+            # uvicorn an OSError), and ``websocket_disconnect`` follows.
+            metrics.skipped.labels("too late").inc()
+            logger.debug("a frame came too late for its socket: %s", error)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Ignore what the client says; end a client that says too much."""
-        if len(text_data or bytes_data or "") > conf.current().frame_bytes:
+        if len(bytes_data or (text_data or "").encode()) > conf.current().frame_bytes:
             await self.close(Close.TOO_BIG)
         elif not self._inbound.allow(now=time.monotonic()):
             await self.close(Close.LIMITED)

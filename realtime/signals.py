@@ -6,7 +6,6 @@ relay is woken, and that never fails the caller.
 
 import uuid
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from django.db import connections, models, transaction
@@ -24,10 +23,10 @@ class Committed:
     its ``mark``: the mark cannot outlive what it marks, as a memory in Python would.
     """
 
-    __slots__ = ("mark",)
-
     def __init__(self) -> None:
         self.mark = uuid.uuid4().hex
+        # Django names a robust hook that fails by its __qualname__; without one its report fails the writer.
+        self.__qualname__ = type(self).__qualname__
 
     def __call__(self) -> None:
         relay.wake()
@@ -68,4 +67,8 @@ def send_order_update_to_group(order: models.Model, extra_data: Mapping[str, Any
     after the commit, from the relay's thread: it never waits for the layer and never fails the caller.
     """
     message = str((extra_data or {}).get("message") or "")
-    transaction.on_commit(partial(relay.hint, "order", order.pk, message), using=conf.current().database, robust=True)
+
+    def hint() -> None:  # a partial has no __qualname__ (see Committed)
+        relay.hint("order", order.pk, message)
+
+    transaction.on_commit(hint, using=conf.current().database, robust=True)

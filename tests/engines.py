@@ -124,9 +124,8 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture
-def valkey() -> Iterator[Valkey]:
-    """A Valkey of this test's own: stop it, start it (on the same port), pause it, resume it."""
+@contextmanager
+def own_valkey() -> Iterator[Valkey]:
     with scratch() as folder:
         try:
             engine = Valkey(folder / "valkey")
@@ -134,6 +133,13 @@ def valkey() -> Iterator[Valkey]:
             pytest.skip(f"no embedded Valkey: {reason}")
         with engine:
             yield engine
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    """A Valkey of this test's own: stop it, start it (on the same port), pause it, resume it."""
+    with own_valkey() as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -154,6 +160,11 @@ def server_environment(django_db_setup: None) -> dict[str, str]:
 
     The test itself must commit (``django_db(transaction=True)``), otherwise the child sees nothing of it.
     """
+    return child_environment()
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of ``server_environment``, for fixtures of other scopes; the test database must be set up."""
     from django.db import connection
 
     if connection.vendor == "sqlite":

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ PATIENCE = 30.0
 
 class Server:
     """``daphne gameBoosterss.asgi:application`` as its own process; keeps its port over ``stop`` and ``start``."""
+
+    daphne: Sequence[str | Path] = (sys.executable, "-m", "daphne")
+    application = "gameBoosterss.asgi:application"
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self.environment, self.log = dict(environment), log
@@ -49,9 +52,9 @@ class Server:
 
     def start(self) -> None:
         """Start, and return when it answers."""
-        daphne = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
+        command = [*self.daphne, "-b", "127.0.0.1", "-p", str(self.port), self.application]
         with self.log.open("ab") as output:
-            self.child = spawn([*daphne, "gameBoosterss.asgi:application"], output=output, env=self.environment)
+            self.child = spawn(command, output=output, env=self.environment)
         until = time.monotonic() + PATIENCE
         while not self._answers():
             assert self.child.poll() is None, self.log.read_text()[-3000:]
@@ -73,11 +76,34 @@ class Server:
     @asynccontextmanager
     async def watch(self, path: str, user: AbstractBaseUser | None) -> AsyncIterator["Watch"]:
         """Open a socket as ``user`` and keep what it gets."""
-        headers = {"Cookie": f"sessionid={await sync_to_async(session_of)(user)}"} if user else {}
+        session = await sync_to_async(session_of)(user) if user else ""
+        async with self.watch_in(path, session) as watch:
+            yield watch
+
+    @asynccontextmanager
+    async def watch_in(self, path: str, session: str) -> AsyncIterator["Watch"]:
+        """Open a socket with the cookie of ``session``; '' sends none."""
+        headers = {"Cookie": f"sessionid={session}"} if session else {}
         async with websockets.connect(
             self.ws_url + path, additional_headers=headers, origin=websockets.Origin(self.url), compression=None
         ) as socket:
             yield Watch(socket)
+
+
+def unbroken(frames: Sequence[Mapping[str, Any]]) -> None:
+    """Assert what PROTOCOL §3 calls continuity: each frame is newer, and names what it follows."""
+    held: int | None = None
+    for frame in frames:
+        version = frame["version"]
+        assert held is None or version > held, f"{version} after {held}"
+        follows = frame["prev"] if "prev" in frame else version - 1
+        assert follows == held, f"{version} follows {follows}, the socket had {held}"
+        held = version
+
+
+def state_of(frame: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the bytes that all viewers of an audience share: all but ``prev``."""
+    return {key: value for key, value in frame.items() if key != "prev"}
 
 
 class Watch:
@@ -121,14 +147,23 @@ def session_of(user: AbstractBaseUser) -> str:
     return str(store.session_key)
 
 
+@contextmanager
+def running(folder: Path, environment: Mapping[str, str], **realtime: object) -> Iterator[Server]:
+    """Run a server; ``realtime`` are keys of ``REALTIME`` that differ."""
+    settings = {name.upper(): value for name, value in realtime.items()}
+    extra = {"DJANGO_SETTINGS_MODULE": "tests.server_settings", "REALTIME_SETTINGS": json.dumps(settings)}
+    server = Server({**environment, **(extra if realtime else {})}, folder / "daphne.log")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        if os.environ.get("SHOW_SERVER_LOG"):
+            print(server.log.read_text())
+
+
 @pytest.fixture
 def server(server_environment: dict[str, str], tmp_path: Path, transactional_db: None) -> Iterator[Server]:
     """A running server on this worker's test database."""
-    running = Server(server_environment, tmp_path / "daphne.log")
-    running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
-        if os.environ.get("SHOW_SERVER_LOG"):
-            print(running.log.read_text())
+    with running(tmp_path, server_environment) as server:
+        yield server

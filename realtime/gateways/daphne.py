@@ -25,6 +25,7 @@ class Server(StockServer):
         self._ports: list[Any] = []
 
     def listen_success(self, port: Any) -> None:
+        self.ws_factory.protocol = Socket
         self._ports.append(port)
         super().listen_success(port)
 
@@ -47,6 +48,17 @@ class Server(StockServer):
         for details in self.connections.values():
             details.setdefault("application_instance", _Ended())
         yield super().kill_all_applications()
+
+
+class Socket(WebSocketProtocol):
+    """A socket that can be closed with every code of PROTOCOL §5."""
+
+    def serverClose(self, code: int | None = None) -> None:  # noqa: N802 (Daphne names it)
+        """Close with ``code``; autobahn lets an application say 1000 and 3000–4999, and raises for 1009 and 1013."""
+        if code in (Close.TOO_BIG, Close.OVERLOADED) and self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code=int(code))
+        else:
+            super().serverClose(code)
 
 
 class _Ended:

@@ -1,0 +1,9 @@
+"""The marketplace's settings for a server of the stories, which may shrink or stretch what ``REALTIME`` holds."""
+
+import json
+import os
+
+from gameBoosterss.settings import *  # noqa: F403
+from gameBoosterss.settings import REALTIME
+
+REALTIME = REALTIME | json.loads(os.environ.get("REALTIME_SETTINGS", "{}"))

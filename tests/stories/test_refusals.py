@@ -1,0 +1,206 @@
+"""Who has no business here learns nothing, harms nobody, and leaves no trace (bad input of INVARIANTS; I20)."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+import websockets
+from asgiref.sync import sync_to_async
+
+from accounts.models import User
+from orders.models import BaseOrder
+from orders.services import order_write_note
+from realtime.models import Event, Stream
+from tests.engines import child_environment
+from tests.people import Cast, cast
+from tests.server import Server, running, session_of, unbroken
+from tests.wire import BINARY, CLOSE, TEXT, frame, handshake, spoken
+
+REFUSAL_SECONDS = 1.0
+
+
+@pytest.fixture(scope="module")
+def patient_server(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Its refusals leave after a time that cannot be taken for anything else."""
+    with running(tmp_path_factory.mktemp("server"), child_environment(), refusal_seconds=REFUSAL_SECONDS) as server:
+        yield server
+    assert "Traceback" not in server.log.read_text(), server.log.read_text()[-5000:]
+
+
+@sync_to_async
+def rows() -> list[object]:
+    """Return everything that a socket could have changed."""
+    return [list(model.objects.order_by("pk").values()) for model in (BaseOrder, Event, Stream, User)]
+
+
+@asynccontextmanager
+async def nothing_changes(server: Server, people: Cast) -> AsyncIterator[None]:
+    """Whatever the block does: no row changes, and another viewer of the order gets the next version as ever."""
+    async with server.watch(f"/ws/orders/{people.order.pk}/", people.client) as other:
+        first = await other.next()
+        before = await rows()
+        yield
+        assert await rows() == before
+        await sync_to_async(order_write_note)(order_id=people.order.pk, note="still here", by=people.client)
+        assert (await other.next())["version"] == first["version"] + 1
+        unbroken(other.frames)
+
+
+def not_there(people: Cast) -> dict[str, str]:
+    order = people.order.pk
+    return {
+        "missing": "/ws/orders/987654321/",
+        "zero": "/ws/orders/0/",
+        "negative": "/ws/orders/-1/",
+        "too large": f"/ws/orders/{2**63}/",
+        "huge": f"/ws/orders/{'9' * 400}/",
+        "a float": "/ws/orders/1e3/",
+        "Arabic digits": "/ws/orders/%D9%A3/",
+        "leading zero": f"/ws/orders/0{order}/",
+        "with a sign": f"/ws/orders/+{order}/",
+        "with a space": f"/ws/orders/%20{order}/",
+        "with a line end": f"/ws/orders/{order}%0A/",
+        "with a zero byte": f"/ws/orders/{order}%00/",
+        "not UTF-8": "/ws/orders/%FF/",
+        "no key": "/ws/orders//",
+        "SQL": "/ws/orders/1%20OR%201=1/",
+        "no slash at the end": f"/ws/orders/{order}",
+        "more behind": f"/ws/orders/{order}/more/",
+        "unknown feed": "/ws/users/1/",
+        "unknown": "/ws/nothing/here",
+        "the root": "/",
+        "a query": "/ws/orders/987654321/?snapshot=%FF&snapshot=0",
+    }
+
+
+async def test_the_forbidden_and_the_missing_are_the_same_bytes(standing_server: Server) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.other_client)
+    own = await sync_to_async(session_of)(people.client)
+    async with nothing_changes(standing_server, people):
+        forbidden = await spoken(
+            standing_server, handshake(standing_server, f"/ws/orders/{people.order.pk}/", session=session)
+        )
+        assert b"101 Switching Protocols" in forbidden[0]
+        assert forbidden[1] == bytes([0x80 | CLOSE, 2]) + (4404).to_bytes(2)
+        for what, path in not_there(people).items():
+            answer = await spoken(standing_server, handshake(standing_server, path, session=session))
+            assert answer == forbidden, what
+            # Not even the client's own order is there under another spelling.
+            assert await spoken(standing_server, handshake(standing_server, path, session=own)) == forbidden, what
+
+
+async def test_anonymous_people_cannot_tell_an_order_from_none(standing_server: Server) -> None:
+    people = await sync_to_async(cast)()
+    async with nothing_changes(standing_server, people):
+        paths = [f"/ws/orders/{people.order.pk}/", "/ws/orders/987654321/", "/ws/orders/-1/"]
+        for session in ("", "0" * 32, "'; --", "x" * 4000):
+            answers = {
+                await spoken(standing_server, handshake(standing_server, path, session=session)) for path in paths
+            }
+            assert len(answers) == 1
+            assert answers.pop()[1] == bytes([0x80 | CLOSE, 2]) + (4401).to_bytes(2)
+
+
+async def test_a_refusal_leaves_at_its_time_whatever_the_reason(patient_server: Server) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.other_booster)
+    paths = {
+        "forbidden": f"/ws/orders/{people.order.pk}/",
+        "missing": "/ws/orders/987654321/",
+        "no key": "/ws/orders/-1/",
+    }
+    for what, path in {**paths, "unknown path": "/ws/nothing/"}.items():
+        started = time.monotonic()
+        await spoken(patient_server, handshake(patient_server, path, session=session))
+        assert time.monotonic() - started >= REFUSAL_SECONDS, what
+    started = time.monotonic()
+    await spoken(patient_server, handshake(patient_server, paths["forbidden"]))
+    assert time.monotonic() - started >= REFUSAL_SECONDS
+
+
+@pytest.mark.parametrize("origin", [None, "https://evil.example", "null", "http://127.0.0.1.evil.example", "file://"])
+async def test_a_foreign_page_opens_no_socket(standing_server: Server, origin: str | None) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.client)
+    async with nothing_changes(standing_server, people):
+        request = handshake(standing_server, f"/ws/orders/{people.order.pk}/", session=session, origin=origin)
+        head, _ = await spoken(standing_server, request)
+        assert head.startswith(b"HTTP/1.1 403 ")
+
+
+NONSENSE = {
+    "no JSON": "{",
+    "NaN": "NaN",
+    "infinity": '{"n": 1e999}',
+    "a lone surrogate": '{"note": "\\ud800"}',
+    "wrong types": json.dumps([None, {"type": 5}, {"type": "order.update", "progress": 100}]),
+    "deep": "[" * 1000 + "]" * 1000,
+    "an update": json.dumps({"type": "order.update", "order_id": 1, "progress": 100, "version": 2**62}),
+    "an unknown frame": '{"type": "subscribe", "topic": "orders:all"}',
+    "a line of a log": "a\r\n2026-11-23 ERROR forged",
+    "nothing": "",
+}
+
+
+async def test_what_a_client_says_is_ignored(standing_server: Server) -> None:
+    people = await sync_to_async(cast)()
+    async with (
+        nothing_changes(standing_server, people),
+        standing_server.watch(f"/ws/orders/{people.order.pk}/", people.booster) as watch,
+    ):
+        first = await watch.next()
+        for text in NONSENSE.values():
+            await watch.socket.send(text)
+        for data in (b"", b"\x00\xff\xfe", b"\x80" * 16_000):
+            await watch.socket.send(data)
+        await watch.socket.send("x" * 16 * 1024)
+        await (await watch.socket.ping())  # behind all that was said
+        assert await sync_to_async(Event.objects.filter(topic=f"order.{people.order.pk}").count)() == first["version"]
+        await watch.socket.send("after it")
+        await (await watch.socket.ping())
+
+
+async def test_too_large_a_frame_closes_with_1009(standing_server: Server) -> None:
+    people = await sync_to_async(cast)()
+    async with nothing_changes(standing_server, people):
+        for data in ("x" * (16 * 1024 + 1), "x" * 200_000, b"\0" * 20_000):
+            async with standing_server.watch(f"/ws/orders/{people.order.pk}/", people.client) as watch:
+                await watch.next()
+                await watch.socket.send(data)
+                assert await watch.closed() == 1009
+
+
+async def test_characters_that_are_many_bytes_count_as_bytes(standing_server: Server) -> None:
+    people = await sync_to_async(cast)()
+    async with standing_server.watch(f"/ws/orders/{people.order.pk}/", people.client) as watch:
+        await watch.next()
+        await watch.socket.send("\U0001f600" * 10_000)
+        assert await watch.closed() == 1009
+
+
+async def test_a_client_that_talks_too_much_is_closed_with_4429(standing_server: Server) -> None:
+    people = await sync_to_async(cast)()
+    async with (
+        nothing_changes(standing_server, people),
+        standing_server.watch(f"/ws/orders/{people.order.pk}/", people.booster) as watch,
+    ):
+        await watch.next()
+        try:
+            for number in range(2000):
+                await watch.socket.send(f"{number}")
+        except websockets.ConnectionClosed:
+            pass
+        assert await watch.closed() == 4429
+
+
+async def test_bytes_that_are_no_text_end_their_own_socket_only(standing_server: Server) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.client)
+    opened = handshake(standing_server, f"/ws/orders/{people.order.pk}/", session=session)
+    async with nothing_changes(standing_server, people):
+        for payload, opcode in [(b"\xed\xa0\x80", TEXT), (b"\xff", TEXT), (b"", 0x3), (b"", 0xF)]:
+            head, _ = await spoken(standing_server, opened, frame(b"\0", BINARY) + frame(payload, opcode))
+            assert b"101 Switching Protocols" in head
