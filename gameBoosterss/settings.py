@@ -104,7 +104,11 @@ CHANNEL_LAYERS: dict[str, dict[str, object]] = (
     {
         "default": {
             "BACKEND": LAYERS[CHANNEL_LAYER],
-            "CONFIG": {"hosts": [REDIS_URL], "prefix": env.text("CHANNEL_PREFIX", default="asgi")},
+            # The core layer's blocking read takes 5 s, and so does redis-py's patience: it would drop idle sockets.
+            "CONFIG": {
+                "hosts": [{"address": REDIS_URL, "socket_timeout": None}],
+                "prefix": env.text("CHANNEL_PREFIX", default="asgi"),
+            },
         }
     }
     if REDIS_URL

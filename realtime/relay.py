@@ -42,6 +42,8 @@ class Relay:
         self._lock = threading.Lock()
         self._turn = threading.Event()
         self._woken = False
+        self._resting = threading.Event()
+        self._resting.set()
         self._ending = False
         self._thread: threading.Thread | None = None
         self._foreign: deque[tuple[str, str, str]] = deque(maxlen=self.FOREIGN_AT_MOST)
@@ -49,7 +51,9 @@ class Relay:
 
     def wake(self) -> None:
         """Have the committed events settled and published soon. Never waits and never fails."""
-        self._woken = True
+        with self._lock:
+            self._resting.clear()
+            self._woken = True
         self._turn.set()
         if self._thread is None or not self._thread.is_alive():
             self._start()
@@ -68,6 +72,10 @@ class Relay:
                 self._thread.start()
             except RuntimeError:  # the interpreter is ending; another process or a later start settles
                 self._thread = None
+
+    def rest(self, timeout: float) -> bool:
+        """Wait until every wake so far has been answered; ``False`` when that takes longer than ``timeout`` seconds."""
+        return self._resting.wait(timeout)
 
     def end(self) -> None:
         """Settle and publish what is left, within ``flush_seconds``; then the thread is gone."""
@@ -90,11 +98,17 @@ class Relay:
                 if self._woken:
                     self._woken = False
                     self._round(loop)
-                if self._ending and not self._woken:
+                if self._rests() and self._ending:
                     return
         finally:
             connections.close_all()
             loop.close()
+
+    def _rests(self) -> bool:
+        with self._lock:
+            if not self._woken:
+                self._resting.set()
+            return not self._woken
 
     def _round(self, loop: asyncio.AbstractEventLoop) -> None:
         limit = conf.current().settle_batch
@@ -142,6 +156,7 @@ class Relay:
 _relay = Relay()
 wake = _relay.wake
 hint = _relay.hint
+rest = _relay.rest
 end = _relay.end
 
 atexit.register(_relay.end)

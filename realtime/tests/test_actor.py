@@ -20,7 +20,7 @@ def request(user: Any) -> HttpRequest:
 
 
 def test_a_view_acts_for_its_user() -> None:
-    middleware = ActorMiddleware(lambda request: HttpResponse(current()))
+    middleware: Any = ActorMiddleware(lambda request: HttpResponse(current()))
     assert [middleware(request(user)).content for user in (Person(), AnonymousUser())] == [b"user:5", b""]
     assert current() == ""
 
@@ -29,9 +29,9 @@ async def test_an_async_view_acts_for_its_user() -> None:
     async def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse(current())
 
-    middleware = ActorMiddleware(view)  # type: ignore[arg-type]
+    middleware: Any = ActorMiddleware(view)  # type: ignore[arg-type]
     assert iscoroutinefunction(middleware)
-    response = await middleware(request(Person()))  # type: ignore[misc]
+    response = await middleware(request(Person()))
     assert response.content == b"user:5"
 
 

@@ -12,7 +12,6 @@ import pytest
 from channels.layers import channel_layers
 from pytest_django import Settings
 
-from gameBoosterss.development.engines import Valkey
 from realtime.brokers.base import GROUPS, Broker, BrokerError
 from realtime.brokers.channel_layer import ChannelLayerBroker
 from realtime.brokers.memory import MemoryBroker
@@ -100,7 +99,10 @@ class TestMemory(BrokerContract):
 
 def use_layer(settings: Settings, backend: str, url: str) -> None:
     settings.CHANNEL_LAYERS = {
-        "default": {"BACKEND": backend, "CONFIG": {"hosts": [url], "prefix": os.environ["CHANNEL_PREFIX"]}}
+        "default": {
+            "BACKEND": backend,
+            "CONFIG": {"hosts": [{"address": url, "socket_timeout": None}], "prefix": os.environ["CHANNEL_PREFIX"]},
+        }
     }
     channel_layers.backends.clear()
 
@@ -114,7 +116,7 @@ class TestPubSubLayer(BrokerContract):
         use_layer(settings, self.backend, os.environ["REDIS_URL"])
         return ChannelLayerBroker()
 
-    async def test_a_layer_that_hangs_is_an_error_in_time(self, settings: Settings, valkey: Valkey) -> None:
+    async def test_a_layer_that_hangs_is_an_error_in_time(self, settings: Settings, valkey: Any) -> None:
         use_layer(settings, self.backend, valkey.url)
         broker = ChannelLayerBroker()
         await broker.publish(0, "warm")
@@ -129,7 +131,7 @@ class TestPubSubLayer(BrokerContract):
                     await broker.publish(0, "taken again")
                     break
 
-    async def test_a_layer_that_is_gone_is_an_error(self, settings: Settings, valkey: Valkey) -> None:
+    async def test_a_layer_that_is_gone_is_an_error(self, settings: Settings, valkey: Any) -> None:
         use_layer(settings, self.backend, valkey.url)
         valkey.stop()
         with pytest.raises(BrokerError):

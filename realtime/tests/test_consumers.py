@@ -25,7 +25,8 @@ ROUTES: list[Any] = [
 
 def opened(path: str, user: Any) -> WebsocketCommunicator:
     async def with_user(scope: Any, receive: Any, send: Any) -> None:
-        await URLRouter(ROUTES)({**scope, "user": user}, receive, send)
+        scope["user"] = user
+        await URLRouter(ROUTES)(scope, receive, send)
 
     return WebsocketCommunicator(with_user, path)
 
