@@ -183,12 +183,13 @@ class Hub:
     def _start(self) -> Reader:
         if self._reader is None:
             self._reader = Reader()
+            relay.serve()
             self._spawn(self._repair(self._reader))
             self._spawn(self._ear.listen(self._reader))
         return self._reader
 
     async def _repair(self, reader: Reader) -> None:
-        """Each second: settle what dead writers left, prove the bus, compare what was sent with the database."""
+        """Each second: prove the bus, and compare what was sent with the database."""
         while True:
             try:
                 async with asyncio.timeout(conf.current().repair_seconds):
@@ -196,7 +197,6 @@ class Hub:
             except TimeoutError:
                 pass
             self._look_now.clear()
-            relay.wake()
             try:
                 heads = await reader.heads(list(self._watchers))
             except DatabaseError as error:
@@ -235,6 +235,7 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         if self._reader is not None:
+            relay.unserve()
             self._reader.end()
             self._reader = None
         self._ear.end()

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from . import actor, conf, metrics
 from .capture import orm
+from .capture.base import plain
 from .feeds import Feed, feed_of, key_of
 from .models import Epoch, Event, Stream
 from .protocol.frames import Update
@@ -52,7 +53,9 @@ def record(feed: type[Feed], key: Any, *, mark: str) -> Event | None:
         if before == state:
             _take_back(stream, event, state, using)
             return None
-    event.state, event.at, event.actor = state, timezone.now(), actor.current()
+    who = actor.current()
+    event.state, event.at, event.actor = state, timezone.now(), who.name
+    event.context = {name: value for name in ("source", "request", "reason") if (value := getattr(who, name))}
     event.before = None if before is None else {k: v for k, v in before.items() if state is None or state.get(k) != v}
     event.save(using=using)
     _advance(stream, event, mark, using)
@@ -102,11 +105,11 @@ def changed(event: Event) -> list[str]:
 
 
 def _of_event(event: Event) -> Update:
-    return Update(event.topic, event.version, event.state, tuple(changed(event)), orm.plain(event.at), event.pos)
+    return Update(event.topic, event.version, event.state, tuple(changed(event)), plain(event.at), event.pos)
 
 
 def _of_stream(stream: Stream) -> Update:
-    return Update(stream.topic, stream.version, stream.state, tuple(stream.changed), orm.plain(stream.at))
+    return Update(stream.topic, stream.version, stream.state, tuple(stream.changed), plain(stream.at))
 
 
 def heads(topics: Collection[str]) -> dict[str, int]:
