@@ -1,45 +1,59 @@
-"""Who is writing: kept beside the request or the command, stored with every event."""
+"""Who is writing, from where and why: kept beside the request or the command, stored with every event."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-_current: ContextVar[Callable[[], str] | None] = ContextVar("realtime_actor", default=None)
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who writes (``user:5``, ``command:simulate``), from where (``http``), in which request, and why."""
+
+    name: str = ""
+    source: str = ""
+    request: str = ""
+    reason: str = ""
 
 
-def current() -> str:
-    """Name who is writing now, such as ``user:5`` or ``command:simulate``; empty when nobody said."""
-    name = _current.get()
-    return name()[:100] if name else ""
+_nobody: Callable[[], Actor] = Actor
+_current: ContextVar[Callable[[], Actor]] = ContextVar("realtime_actor", default=_nobody)
+
+
+def current() -> Actor:
+    """Return who is writing now; empty when nobody said."""
+    return _current.get()()
 
 
 @contextmanager
-def acting(who: str | Callable[[], str]) -> Iterator[None]:
+def acting(who: str | Callable[[], Actor], *, source: str = "", request: str = "", reason: str = "") -> Iterator[None]:
     """Store ``who`` with every event that the block writes, in this thread or task only.
 
     A function is called only when something is written.
 
-    >>> with acting("command:simulate"):
-    ...     current()
-    'command:simulate'
-    >>> current()
+    >>> with acting("command:simulate", source="command"):
+    ...     current().name, current().source
+    ('command:simulate', 'command')
+    >>> current().name
     ''
     """
-    token = _current.set(who if callable(who) else lambda: who)
+    actor = Actor() if callable(who) else Actor(who[:100], source[:100], request[:100], reason[:500])
+    token = _current.set(who if callable(who) else lambda: actor)
     try:
         yield
     finally:
         _current.reset(token)
 
 
-def _user_of(request: HttpRequest) -> str:
+def _of_request(request: HttpRequest) -> Actor:
     user = getattr(request, "user", None)
-    return f"user:{user.pk}" if user is not None and user.is_authenticated else ""
+    name = f"user:{user.pk}" if user is not None and user.is_authenticated else ""
+    return Actor(name, "http", request.headers.get("X-Request-ID", "")[:100])
 
 
 class ActorMiddleware:
@@ -56,10 +70,10 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self._is_async:
             return self._async_call(request)
-        with acting(partial(_user_of, request)):
+        with acting(partial(_of_request, request)):
             return self.get_response(request)
 
     async def _async_call(self, request: HttpRequest) -> HttpResponseBase:
-        with acting(partial(_user_of, request)):
+        with acting(partial(_of_request, request)):
             response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
             return response

@@ -1,6 +1,7 @@
 """The app's start: the feeds of all apps are declared, now their models are heard."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -11,7 +12,9 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, signals  # noqa: F401 - models may be imported only now
+        from . import checks, installation, signals  # noqa: F401 - models may be imported only now
 
         autodiscover_modules("feeds")
         signals.connect()
+        pre_migrate.connect(installation.before_migrate, sender=self)
+        post_migrate.connect(installation.after_migrate, sender=self)

@@ -15,6 +15,8 @@ class Settings:
 
     broker: str = "realtime.brokers.channel_layer.ChannelLayerBroker"
     """Dotted path of the bus between processes; ``realtime.brokers.memory.MemoryBroker`` for one process."""
+    capture: str = "auto"
+    """``auto``: triggers on PostgreSQL, the ORM's signals elsewhere. ``orm``: signals everywhere."""
     visibility: str = "masked"
     """``masked``: each viewer sees what the feed declares for him. ``open``: fields with ``opened`` as well."""
     database: str = "default"
@@ -25,6 +27,8 @@ class Settings:
     """How often a process compares what it sent with the database."""
     broker_timeout: float = 1.0
     """Seconds after which a message to the bus counts as not sent."""
+    poll_seconds: float = 0.1
+    """How often a process with sockets looks for events that others wrote without a wake: psql, a killed process."""
     settle_batch: int = 500
     """Most events that one round of the relay settles."""
     catch_up_limit: int = 300

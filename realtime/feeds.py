@@ -216,6 +216,12 @@ def feeds_of(model: type[models.Model]) -> Iterable[tuple[type[Feed], str]]:
                 yield feed, f"{part.owner}_id"
 
 
+def synchronised_models() -> list[type[models.Model]]:
+    """Return every model whose rows are a part of a feed's state, once."""
+    found = [model for feed in _feeds.values() for model in [feed.model, *(part.model for part in feed.parts)]]
+    return list(dict.fromkeys(found))
+
+
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 

@@ -8,11 +8,12 @@ import asyncio
 import logging
 import weakref
 from collections.abc import Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 from django.db import Error as DatabaseError
 
-from . import conf, metrics, relay
+from . import conf, log, metrics, relay
 from .ear import Ear
 from .exceptions import DeclarationError
 from .feeds import feed_named
@@ -165,7 +166,7 @@ class Hub:
             hints, self._hints = self._hints, {}
             for topic, message in hints.items():
                 try:
-                    update = await self._reader.state(topic)
+                    update = await self._reader.call(partial(log.true_state, topic))
                 except DatabaseError as error:
                     self._failed("hint", error)
                     continue
@@ -183,12 +184,13 @@ class Hub:
     def _start(self) -> Reader:
         if self._reader is None:
             self._reader = Reader()
+            relay.serve()
             self._spawn(self._repair(self._reader))
             self._spawn(self._ear.listen(self._reader))
         return self._reader
 
     async def _repair(self, reader: Reader) -> None:
-        """Each second: settle what dead writers left, prove the bus, compare what was sent with the database."""
+        """Each second: prove the bus, and compare what was sent with the database."""
         while True:
             try:
                 async with asyncio.timeout(conf.current().repair_seconds):
@@ -196,7 +198,6 @@ class Hub:
             except TimeoutError:
                 pass
             self._look_now.clear()
-            relay.wake()
             try:
                 heads = await reader.heads(list(self._watchers))
             except DatabaseError as error:
@@ -235,6 +236,7 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         if self._reader is not None:
+            relay.unserve()
             self._reader.end()
             self._reader = None
         self._ear.end()

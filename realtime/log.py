@@ -3,6 +3,7 @@
 Everything here is one short database operation and knows no socket and no bus.
 """
 
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from . import actor, conf, metrics
 from .capture import orm
+from .capture.base import plain
 from .feeds import Feed, feed_of, key_of
 from .models import Epoch, Event, Stream
 from .protocol.frames import Update
@@ -30,15 +32,18 @@ def on_live_connection(work: Callable[[], Result]) -> Result:
         return work()
 
 
-def record(feed: type[Feed], key: Any, *, mark: str) -> Event | None:
+def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True) -> Event | None:
     """Write what changed of ``key`` since the last event; ``None`` when nothing declared changed.
 
     Runs inside the writer's transaction, and the stream stays locked until that ends: versions are dense and in
     commit order. ``mark`` names the transaction: a second call in it rewrites its event, so a transaction has one
-    event a topic, and none when it ends where it began.
+    event a topic, and none when it ends where it began. Without ``wait`` a stream that somebody is writing is left to
+    him: his event has the whole state.
     """
     using = conf.current().database
-    stream = _locked(feed.topic(key), using)
+    stream = _locked(feed.topic(key), using, wait=wait)
+    if stream is None:
+        return None
     # After the lock and as a new statement: what others committed before it is seen.
     state = orm.read(feed, [key], using=using).get(key, None)
     if state == stream.state:
@@ -52,7 +57,9 @@ def record(feed: type[Feed], key: Any, *, mark: str) -> Event | None:
         if before == state:
             _take_back(stream, event, state, using)
             return None
-    event.state, event.at, event.actor = state, timezone.now(), actor.current()
+    who = actor.current()
+    event.state, event.at, event.actor = state, timezone.now(), who.name
+    event.context = {name: value for name in ("source", "request", "reason") if (value := getattr(who, name))}
     event.before = None if before is None else {k: v for k, v in before.items() if state is None or state.get(k) != v}
     event.save(using=using)
     _advance(stream, event, mark, using)
@@ -60,13 +67,31 @@ def record(feed: type[Feed], key: Any, *, mark: str) -> Event | None:
     return event
 
 
-def _locked(topic: str, using: str) -> Stream:
-    streams = Stream.objects.using(using).select_for_update()
-    stream = streams.filter(topic=topic).first()
+def _locked(topic: str, using: str, *, wait: bool) -> Stream | None:
+    streams = Stream.objects.using(using).select_for_update(skip_locked=not wait).filter(topic=topic)
+    stream = streams.first()
     if stream is None:
         Stream.objects.using(using).bulk_create([Stream(topic=topic)], ignore_conflicts=True)
-        stream = streams.get(topic=topic)
+        stream = streams.first()
     return stream
+
+
+def reconcile(feed: type[Feed], keys: Collection[Any]) -> list[Event]:
+    """Compare rows with the last logged states; each difference becomes an event with source ``reconcile``.
+
+    For what nothing captured: a restored table, a write with triggers off. Locks nothing where nothing differs.
+    """
+    using = conf.current().database
+    topics = {feed.topic(key): key for key in keys}
+    logged = dict(Stream.objects.using(using).filter(topic__in=topics).values_list("topic", "state"))
+    rows = orm.read(feed, keys, using=using)
+    differing = [key for topic, key in topics.items() if logged.get(topic) != rows.get(key)]
+    written = []
+    with actor.acting(actor.current().name, source="reconcile", reason=actor.current().reason):
+        for key in sorted(differing, key=feed.topic):
+            with transaction.atomic(using=using):
+                written.append(record(feed, key, mark=uuid.uuid4().hex, wait=False))
+    return [event for event in written if event is not None]
 
 
 def _own_event(stream: Stream, mark: str, using: str) -> Event | None:
@@ -102,11 +127,11 @@ def changed(event: Event) -> list[str]:
 
 
 def _of_event(event: Event) -> Update:
-    return Update(event.topic, event.version, event.state, tuple(changed(event)), orm.plain(event.at), event.pos)
+    return Update(event.topic, event.version, event.state, tuple(changed(event)), plain(event.at), event.pos)
 
 
 def _of_stream(stream: Stream) -> Update:
-    return Update(stream.topic, stream.version, stream.state, tuple(stream.changed), orm.plain(stream.at))
+    return Update(stream.topic, stream.version, stream.state, tuple(stream.changed), plain(stream.at))
 
 
 def heads(topics: Collection[str]) -> dict[str, int]:
@@ -141,6 +166,12 @@ def _begin(topics: Sequence[str], using: str) -> bool:
     ]
     Stream.objects.using(using).bulk_create(rows, ignore_conflicts=True)
     return bool(rows)
+
+
+def true_state(topic: str) -> Update | None:
+    """Return the state that ``topic``'s row has now; what nothing captured so far becomes an event first."""
+    reconcile(feed_of(topic), [key_of(topic)])
+    return states([topic]).get(topic)
 
 
 def missed(after: Mapping[str, int], *, limit: int) -> dict[str, list[Update]]:

@@ -15,7 +15,7 @@ class Stream(models.Model):
     changed = models.JSONField(default=list, help_text="The fields that the newest version changed.")
     at = models.DateTimeField(default=timezone.now)
     transaction = models.CharField(
-        max_length=32, blank=True, help_text="Mark of the transaction that wrote the newest version."
+        max_length=64, blank=True, help_text="Mark of the transaction that wrote the newest version."
     )
 
     def __str__(self) -> str:
@@ -32,6 +32,7 @@ class Event(models.Model):
         null=True, help_text="The fields that changed, with their values before; null when there was no state."
     )
     actor = models.CharField(max_length=100, blank=True)
+    context = models.JSONField(default=dict, help_text="Source, request, reason and database role of the change.")
     at = models.DateTimeField(default=timezone.now)
     pos = models.BigIntegerField(null=True, help_text="Global position; null until the relay has settled the event.")
 

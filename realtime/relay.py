@@ -41,6 +41,7 @@ class Relay:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._turn = threading.Event()
+        self._serving = 0
         self._woken = False
         self._resting = threading.Event()
         self._resting.set()
@@ -62,6 +63,14 @@ class Relay:
         """Publish to the layer's group ``<feed>_<key>`` that the record may have changed."""
         self._foreign.append((feed_name, str(key), message))
         self.wake()
+
+    def serve(self) -> None:
+        """Look for others' events every ``poll_seconds`` from now on, until ``unserve``."""
+        self._serving += 1
+        self.wake()
+
+    def unserve(self) -> None:
+        self._serving -= 1
 
     def _start(self) -> None:
         with self._lock:
@@ -93,9 +102,9 @@ class Relay:
         loop = _Loop()
         try:
             while True:
-                self._turn.wait()
+                called = self._turn.wait(conf.current().poll_seconds if self._serving else None)
                 self._turn.clear()
-                if self._woken:
+                if self._woken or not called:
                     self._woken = False
                     self._round(loop)
                 if self._rests() and self._ending:
@@ -156,6 +165,8 @@ class Relay:
 _relay = Relay()
 wake = _relay.wake
 hint = _relay.hint
+serve = _relay.serve
+unserve = _relay.unserve
 rest = _relay.rest
 end = _relay.end
 

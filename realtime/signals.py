@@ -1,30 +1,36 @@
-"""From a saved or deleted row to an event of the log, in the row's own transaction.
+"""From a write to an event of the log, in the writer's own transaction, and to the relay after its commit.
 
 ``connect`` is called once, by ``RealtimeConfig.ready``. Nothing here talks to the network; after the commit the
 relay is woken, and that never fails the caller.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import connections, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_delete, post_save
 
 from . import conf, log, relay
+from .actor import Actor, current
 from .capture import orm
-from .feeds import all_feeds
+from .capture.base import by_triggers
+from .feeds import synchronised_models
 
 
 class Committed:
     """Wakes the relay after a commit; while it waits in Django's list, the transaction that it marks is open.
 
     Django drops it with the savepoint or the transaction that it was registered in, and so do the events that carry
-    its ``mark``: the mark cannot outlive what it marks, as a memory in Python would.
+    its ``mark``: the mark cannot outlive what it marks, as a memory in Python would. ``said`` is who the database was
+    told to be the writer; a rolled-back savepoint takes that along as well.
     """
 
     def __init__(self) -> None:
         self.mark = uuid.uuid4().hex
+        self.said = Actor()
         # Django names a robust hook that fails by its __qualname__; without one its report fails the writer.
         self.__qualname__ = type(self).__qualname__
 
@@ -32,37 +38,82 @@ class Committed:
         relay.wake()
 
 
-def mark_of_transaction(using: str) -> str:
-    """Return what names the open transaction on ``using``; the relay wakes when it commits."""
+def hook_of_transaction(using: str) -> Committed:
+    """Return the hook of the open transaction on ``using``; the relay wakes when it commits."""
     waiting = (entry[1] for entry in connections[using].run_on_commit)
     hook = next((function for function in waiting if isinstance(function, Committed)), None)
     if hook is None:
         hook = Committed()
         transaction.on_commit(hook, using=using, robust=True)
-    return hook.mark
+    return hook
 
 
 def connect() -> None:
-    """Hear of every ``save`` and ``delete`` of the models that feeds and their parts read."""
-    for feed in all_feeds():
-        for model in [feed.model, *(part.model for part in feed.parts)]:
-            orm.save_inside_transaction(model)
-            post_save.connect(_capture, sender=model, dispatch_uid=f"realtime.save.{model._meta.label}")
-            post_delete.connect(_capture, sender=model, dispatch_uid=f"realtime.delete.{model._meta.label}")
+    """Hear of every write to the models that feeds and their parts read."""
+    for model in synchronised_models():
+        orm.save_inside_transaction(model)
+        post_save.connect(_capture, sender=model, dispatch_uid=f"realtime.save.{model._meta.label}")
+        post_delete.connect(_capture, sender=model, dispatch_uid=f"realtime.delete.{model._meta.label}")
+    connection_created.connect(_watch, dispatch_uid="realtime.watch")
 
 
 def _capture(*, instance: models.Model, using: str, **_: Any) -> None:
-    if using != conf.current().database:
+    if using != conf.current().database or by_triggers(using):
         return
     for feed, key in orm.touched(instance):
         with transaction.atomic(using=using, savepoint=False):
-            log.record(feed, key, mark=mark_of_transaction(using))
+            log.record(feed, key, mark=hook_of_transaction(using).mark)
+
+
+def _watch(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
+    if _watched not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_watched)
+
+
+def _watched(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Mapping[str, Any]) -> Any:
+    """Run a statement; when it writes a synchronised table, say who writes before it and wake the relay after it.
+
+    Signals do not see ``update()``, bulk calls and SQL; the triggers do, and this is how the relay learns of it.
+    """
+    connection = context["connection"]
+    alias = connection.alias
+    if alias != conf.current().database or not _writes(sql) or not by_triggers(alias):
+        return execute(sql, params, many, context)
+    if connection.in_atomic_block:
+        _say_who(connection, hook_of_transaction(alias))
+        return execute(sql, params, many, context)
+    result = execute(sql, params, many, context)
+    relay.wake()
+    return result
+
+
+def _say_who(connection: BaseDatabaseWrapper, hook: Committed) -> None:
+    """Tell the database once a transaction who writes; it forgets with the transaction or the savepoint."""
+    who = current()
+    if who != hook.said:
+        hook.said = who
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('realtime.actor', %s, true), set_config('realtime.source', %s, true),"
+                " set_config('realtime.request', %s, true), set_config('realtime.reason', %s, true)",
+                [who.name, who.source, who.request, who.reason],
+            )
+
+
+def _writes(sql: Any) -> bool:
+    """Whether ``sql`` may write a synchronised table; rather once too often."""
+    if not isinstance(sql, str):
+        return True
+    verb = sql[:16].lstrip()[:6].upper()
+    return verb.startswith(("INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNC")) and any(
+        model._meta.db_table in sql for model in synchronised_models()
+    )
 
 
 def send_order_update_to_group(order: models.Model, extra_data: Mapping[str, Any] | None = None) -> None:
     """Have every viewer of ``order`` look at it again; kept for callers of the earlier API.
 
-    Saving is enough: this is needed only after a write that sends no signal. What viewers see is the true state, read
+    Saving is enough: this is needed only after a write that nothing captures. What viewers see is the true state, read
     from the database; of ``extra_data`` only ``message`` is shown, and only when there was nothing new. It leaves
     after the commit, from the relay's thread: it never waits for the layer and never fails the caller.
     """

@@ -8,6 +8,7 @@ from django.test import Client
 
 from accounts.models import User
 from orders.services import order_reprice
+from realtime.testing import capture_at_once
 from tests.people import Cast, cast
 
 PRICE, PAYOUT = Decimal("123.45"), Decimal("67.89")  # no other number on a page looks like these
@@ -16,6 +17,7 @@ PRICE, PAYOUT = Decimal("123.45"), Decimal("67.89")  # no other number on a page
 @pytest.fixture
 def people(db: None) -> Cast:
     """A client and a booster with an order in progress at prices that are easy to find, staff, and strangers."""
+    capture_at_once()
     found = cast()
     order_reprice(
         order_id=found.order.pk, actual_price=PRICE, booster_price=PAYOUT, reason="A round price.", by=found.manager

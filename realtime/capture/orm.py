@@ -4,18 +4,16 @@ Sees ``save`` and ``delete`` (cascades included). ``QuerySet.update``, bulk call
 not seen here.
 """
 
-import datetime
-import uuid
 from collections.abc import Collection, Iterable
-from decimal import Decimal
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any
 
 from django.db import models, router, transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F, Subquery
 
-from ..exceptions import DeclarationError
 from ..feeds import Feed, Field, Part, Record, feeds_of
+from .base import by_triggers, newest_of, plain, way_to
 
 State = dict[str, Any]
 
@@ -35,28 +33,6 @@ def read(feed: type[Feed], keys: Collection[Any], *, using: str) -> dict[Any, St
     return {row["pk"]: _state(feed, row) for row in rows}
 
 
-def plain(value: Any) -> Any:
-    """Return a stored value as JSON has it: decimals as strings, times in UTC with ``Z``.
-
-    >>> plain(Decimal("85.50")), plain(datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC))
-    ('85.50', '2026-01-02T03:04:05.000Z')
-    """
-    match value:
-        case None | bool() | int() | str() | float():
-            return value
-        case Decimal():
-            return f"{value:f}"
-        case datetime.datetime():
-            return value.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        case datetime.date() | datetime.time():
-            return value.isoformat()
-        case uuid.UUID():
-            return str(value)
-        case dict() | list():
-            return value
-    raise DeclarationError(f"a declared field holds a {type(value).__name__}, which has no place in JSON")
-
-
 def save_inside_transaction(model: type[models.Model]) -> None:
     """Make ``save`` and its signals one transaction, so that a row never commits without its event.
 
@@ -70,7 +46,8 @@ def save_inside_transaction(model: type[models.Model]) -> None:
     @wraps(original)
     def save_base(self: models.Model, *args: Any, using: str | None = None, **kwargs: Any) -> None:
         using = using or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using, savepoint=False):
+        own = nullcontext() if by_triggers(using) else transaction.atomic(using=using, savepoint=False)
+        with own:
             original(self, *args, **kwargs, using=using)  # type: ignore[misc]
 
     save_base._realtime = True  # type: ignore[attr-defined]
@@ -93,19 +70,14 @@ def _part_expressions(part: type[Part], prefix: str) -> dict[str, Any]:
     for name, value in part.fills.items():
         paths = {f"_{k}": path for k, path in value.paths.items()} if isinstance(value, Record) else {"": value.path}
         for suffix, path in paths.items():
-            found[f"{prefix}_{name}{suffix}"] = _part_column(part, path.replace(".", "__"))
+            found[f"{prefix}_{name}{suffix}"] = _part_column(part, path)
         found[f"{prefix}_{name}_is_there"] = _part_column(part, "pk")
     return found
 
 
 def _part_column(part: type[Part], path: str) -> Any:
-    if part.newest:
-        rows = part.model._base_manager.filter(**{part.owner: OuterRef("pk")}, **part.where).order_by(f"-{part.newest}")
-        return Subquery(rows.values(path)[:1])
-    owner = part.model._meta.get_field(part.owner)
-    assert isinstance(owner, models.ForeignKey)  # realtime.E005 says so in words
-    back = owner.related_query_name()
-    return F(f"{back}__{path}")
+    path = path.replace(".", "__")
+    return Subquery(newest_of(part).values(path)[:1]) if part.newest else F(f"{way_to(part)}__{path}")
 
 
 def _state(feed: type[Feed], row: dict[str, Any]) -> State:

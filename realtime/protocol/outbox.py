@@ -26,6 +26,9 @@ class Outbox:
     (3, 0, None, 2)
     """
 
+    BURST = 16
+    """How many times ``limit`` may wait for a reader that takes what it gets: a burst is no reason to leave out."""
+
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
         self._waiting: deque[Send | Repeat] = deque()
@@ -34,10 +37,10 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def push(self, item: Send | Repeat) -> None:
-        """Put ``item`` behind what waits; merge when more than ``limit`` wait."""
+    def push(self, item: Send | Repeat, *, stalled: bool = True) -> None:
+        """Put ``item`` behind what waits; merge when more than ``limit`` wait for a ``stalled`` reader."""
         self._waiting.append(item)
-        if len(self._waiting) > self._limit:
+        if len(self._waiting) > self._limit * (1 if stalled else self.BURST):
             self._merge()
 
     def pull(self) -> Send | Repeat | None:

@@ -6,7 +6,7 @@ from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 
-from realtime.actor import ActorMiddleware, acting, current
+from realtime.actor import Actor, ActorMiddleware, acting, current
 
 
 class Person:
@@ -20,14 +20,14 @@ def request(user: Any) -> HttpRequest:
 
 
 def test_a_view_acts_for_its_user() -> None:
-    middleware: Any = ActorMiddleware(lambda request: HttpResponse(current()))
+    middleware: Any = ActorMiddleware(lambda request: HttpResponse(current().name))
     assert [middleware(request(user)).content for user in (Person(), AnonymousUser())] == [b"user:5", b""]
-    assert current() == ""
+    assert current() == Actor()
 
 
 async def test_an_async_view_acts_for_its_user() -> None:
     async def view(request: HttpRequest) -> HttpResponse:
-        return HttpResponse(current())
+        return HttpResponse(current().name)
 
     middleware: Any = ActorMiddleware(view)  # type: ignore[arg-type]
     assert iscoroutinefunction(middleware)
@@ -38,15 +38,15 @@ async def test_an_async_view_acts_for_its_user() -> None:
 def test_a_request_that_writes_nothing_asks_nobody_who_he_is() -> None:
     asked: list[str] = []
 
-    def name() -> str:
+    def who() -> Actor:
         asked.append("asked")
-        return "user:5"
+        return Actor("user:5")
 
-    with acting(name):
+    with acting(who):
         assert asked == []
-        assert (current(), asked) == ("user:5", ["asked"])
+        assert (current().name, asked) == ("user:5", ["asked"])
 
 
 def test_the_inner_actor_counts_and_long_names_are_cut() -> None:
     with acting("command:simulate"), acting("x" * 500):
-        assert current() == "x" * 100
+        assert current().name == "x" * 100

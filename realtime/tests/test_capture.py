@@ -1,18 +1,40 @@
 """What a save or a delete leaves in the log: one event a topic and transaction, and none when nothing changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.test import override_settings
+from pytest_django import DjangoDbBlocker
 
 from realtime.actor import acting
+from realtime.capture import postgres
 from realtime.models import Event, Stream
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery, Route, Toll
 from realtime.tests.people import delivery, events, story, stream
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+
+
+@pytest.fixture(autouse=True, scope="module", params=["triggers", "orm"])
+def capture(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The same promises of both: PostgreSQL's triggers, and the ORM's signals without them."""
+    if request.param == "triggers":
+        if connection.vendor != "postgresql":
+            pytest.skip("triggers are PostgreSQL's")
+        yield "triggers"
+        return
+    with override_settings(REALTIME={**settings.REALTIME, "CAPTURE": "orm"}):
+        if connection.vendor == "postgresql":
+            with django_db_blocker.unblock():
+                postgres.remove("default")
+        yield "orm"
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock():
+            postgres.install("default")
 
 
 class RollBack(Exception):
@@ -164,9 +186,19 @@ def test_a_commit_hook_that_raises_does_not_join_two_transactions() -> None:
     assert story(record) == [(1, "waiting"), (2, "packed"), (3, "moving")]
 
 
-def test_a_row_never_commits_without_its_event(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_never_commits_without_its_event(capture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside ``atomic`` too: the event fails, so the save does."""
     record = delivery()
+    if capture == "triggers":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO realtime_event (topic, version, actor, context, at) VALUES (%s, 2, '', '{}', now())",
+                [DeliveryFeed.topic(record.pk)],
+            )
+        with pytest.raises(IntegrityError):
+            set_status(record, "moving")
+        assert Delivery.objects.get(pk=record.pk).status == "waiting"
+        return
 
     def fail(*args: object, **kwargs: object) -> None:
         raise RollBack
@@ -219,11 +251,16 @@ def test_a_record_older_than_the_installation_begins_with_its_first_change() -> 
     assert story(record) == [(1, "moving")]
 
 
-def test_an_event_names_who_wrote_it() -> None:
+def test_an_event_names_who_wrote_it(capture: str) -> None:
     record = delivery()
-    with acting("user:5"):
+    with acting("user:5", source="http", request="r1", reason="asked"), transaction.atomic():
         set_status(record, "moving")
-    assert [event.actor for event in events(record)] == ["", "user:5"]
+    first, second = events(record)
+    assert (second.actor, second.context["source"]) == ("user:5", "http")
+    assert (second.context["request"], second.context["reason"]) == ("r1", "asked")
+    role = connection.settings_dict["USER"]
+    assert first.actor == (f"role:{role}" if capture == "triggers" else "")
+    assert second.context.get("role") == (role if capture == "triggers" else None)
 
 
 def test_a_gate_that_is_no_field_is_an_event_that_shows_nothing() -> None:

@@ -1,5 +1,6 @@
 """The consumer behind a route of the project's own, and when the database does not answer."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -21,6 +22,13 @@ ROUTES: list[Any] = [
     re_path(r"^deliveries/(?P<key>[^/]+)$", SyncConsumer.as_asgi(feed_name="delivery")),  # type: ignore[arg-type]
     re_path(r"^own/(?P<delivery_id>[^/]+)$", SyncConsumer.as_asgi(feed_name="delivery")),  # type: ignore[arg-type]
 ]
+
+
+@pytest.fixture(autouse=True)
+async def hub_that_ends() -> AsyncIterator[None]:
+    """A hub that lingers would settle the next test's events."""
+    yield
+    Hub.current().end()
 
 
 def opened(path: str, user: Any) -> WebsocketCommunicator:

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.layers import get_channel_layer
+from django.db import connection, transaction
 
 from orders.models import BaseOrder
 from orders.services import order_write_note
+from realtime.models import Event
 from realtime.signals import send_order_update_to_group
 from tests.bus import carried, versions
 from tests.children import write_and_be_killed
@@ -33,7 +35,9 @@ LIES = {
 @pytest.fixture(scope="module")
 def unrepaired(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that does not look at the database by itself: what comes, came by the layer."""
-    with running(tmp_path_factory.mktemp("server"), child_environment(), repair_seconds=3600) as server:
+    with running(
+        tmp_path_factory.mktemp("server"), child_environment(), repair_seconds=3600, poll_seconds=3600
+    ) as server:
         yield server
     assert "Traceback" not in server.log.read_text(), server.log.read_text()[-5000:]
 
@@ -64,6 +68,14 @@ SENDERS = [by_function, dotted, underscored, nested]
 
 
 @sync_to_async
+def changed_uncaptured(people: Cast, note: str) -> None:
+    """As a restore or a session with triggers off does."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE orders_baseorder SET note = %s WHERE id = %s", [note, people.order.pk])
+
+
+@sync_to_async
 def changed_unheard(people: Cast, note: str) -> None:
     write_and_be_killed(people.order.pk, note)
 
@@ -77,7 +89,6 @@ async def test_with_nothing_new_viewers_get_the_words_and_the_state_they_have(un
         for watch in (client, booster):
             await watch.next()
             await carried(watch, order.pk)
-        await sync_to_async(BaseOrder.objects.filter(pk=order.pk).update)(note="by a query that sends no signal")
         await sync_to_async(send)(order, f"Words of {send.__name__}")
         for watch in (client, booster):
             while (frame := await watch.next())["message"] != f"Words of {send.__name__}":
@@ -107,6 +118,20 @@ async def test_with_something_new_viewers_get_the_true_state(unrepaired: Server,
         unbroken(versions(watch))
         async with unrepaired.watch(f"/ws/orders/{order.pk}/", people.client) as fresh:
             assert state_of(await fresh.next()) == frame
+
+
+async def test_what_nothing_captured_is_found_by_a_hint(unrepaired: Server) -> None:
+    people = await sync_to_async(cast)()
+    order = people.order
+    async with unrepaired.watch(f"/ws/orders/{order.pk}/", people.client) as watch:
+        first = await watch.next()
+        await carried(watch, order.pk)
+        await changed_uncaptured(people, "with the triggers off")
+        await sync_to_async(send_order_update_to_group)(order)
+        frame = await watch.until(first["version"] + 1)
+        assert (frame["note"], frame["changed"]) == ("with the triggers off", ["note"])
+        event = await Event.objects.filter(topic=f"order.{order.pk}").alatest("version")
+        assert event.context["source"] == "reconcile"
 
 
 async def test_a_hint_that_names_no_order_has_everything_looked_at(unrepaired: Server) -> None:

@@ -1,0 +1,230 @@
+"""The SQL of the triggers: what marks a touched record, and what writes its event at COMMIT.
+
+Form (what a prototype showed, see docs/adr/0008): statement triggers with transition tables put the touched keys into
+an unlogged table; one deferred constraint trigger on *that* table flushes all keys of the transaction once. It holds
+for every write path, and locks streams in key order whatever the order of the writes.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+PREFIX = "realtime_capture"
+"""Every function, trigger and table of the capture begins with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table whose rows are a part of a feed's state: ``column`` holds the record's key."""
+
+    feed: str
+    table: str
+    column: str
+
+    @property
+    def name(self) -> str:
+        """A name that PostgreSQL does not cut (63 bytes with the event behind it) and no other table has."""
+        table = re.sub(r"\W", "", self.table).lower()[:15]
+        digest = hashlib.sha256(f"{self.feed} {self.table} {self.column}".encode()).hexdigest()[:8]
+        return f"{PREFIX}_{self.feed[:10]}_{table}_{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A feed as SQL sees it: the root's table and key, the key's type, and the SELECT of key and state."""
+
+    feed: str
+    table: str
+    key: str
+    key_type: str
+    select: str
+
+
+MARKS = f"""
+CREATE UNLOGGED TABLE IF NOT EXISTS {PREFIX}_marks (
+    transaction xid8 NOT NULL DEFAULT pg_current_xact_id(), feed text NOT NULL, keys text[] NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+CREATE INDEX IF NOT EXISTS {PREFIX}_marks_transaction ON {PREFIX}_marks (transaction);
+"""
+
+DIFFERENCE = f"""
+CREATE OR REPLACE FUNCTION {PREFIX}_before(old jsonb, new jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $body$
+    SELECT CASE WHEN old IS NULL THEN NULL WHEN new IS NULL THEN old ELSE (
+        SELECT coalesce(jsonb_object_agg(o.key, o.value), '{{}}')
+        FROM jsonb_each(old) o WHERE new -> o.key IS DISTINCT FROM o.value
+    ) END
+$body$;
+CREATE OR REPLACE FUNCTION {PREFIX}_changed(before jsonb, new jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $body$
+    SELECT coalesce(jsonb_agg(k), '[]') FROM jsonb_object_keys(coalesce(before, new, '{{}}')) k
+$body$;
+"""
+
+
+def state(shape: Shape, schema: str) -> str:
+    """Return the function that computes the states of ``keys``; its text is compiled from the declaration by Django."""
+    return f"""
+CREATE OR REPLACE FUNCTION {PREFIX}_state_{shape.feed}(wanted {shape.key_type}[])
+RETURNS TABLE (key {shape.key_type}, state jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, {schema}, pg_temp AS $body$
+    SELECT q.key, q.state FROM ({shape.select}) AS q (key, state) WHERE q.key = ANY (wanted)
+$body$;
+"""
+
+
+def mark(source: Source, schema: str) -> str:
+    """Return the triggers of one table: each statement marks the records that its rows belong to, before and after."""
+    events = {"INSERT": ("new",), "UPDATE": ("old", "new"), "DELETE": ("old",)}
+    parts = [_marking(source, schema, event, rows) for event, rows in events.items()]
+    return "\n".join([*parts, _truncating(source, schema)])
+
+
+def _marking(source: Source, schema: str, event: str, rows: Iterable[str]) -> str:
+    name = f"{source.name}_{event.lower()}"
+    keys = " UNION ".join(
+        f"SELECT {source.column}::text FROM {row}_rows WHERE {source.column} IS NOT NULL" for row in rows
+    )
+    tables = " ".join(f"{row.upper()} TABLE AS {row}_rows" for row in rows)
+    return f"""
+CREATE OR REPLACE FUNCTION {name}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp AS $body$
+DECLARE found text[] := ARRAY({keys});
+BEGIN
+    IF cardinality(found) > 0 THEN
+        INSERT INTO {PREFIX}_marks (feed, keys) VALUES ('{source.feed}', found);
+    END IF;
+    RETURN NULL;
+END $body$;
+REVOKE ALL ON FUNCTION {name}() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER {name} AFTER {event} ON {source.table}
+REFERENCING {tables} FOR EACH STATEMENT EXECUTE FUNCTION {name}();
+"""
+
+
+def _truncating(source: Source, schema: str) -> str:
+    name = f"{source.name}_truncate"
+    return f"""
+CREATE OR REPLACE FUNCTION {name}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp AS $body$
+BEGIN
+    INSERT INTO {PREFIX}_marks (feed, keys)
+    SELECT '{source.feed}', array_agg(substr(s.topic, {len(source.feed) + 2}))
+    FROM realtime_stream s
+    WHERE s.state IS NOT NULL AND s.topic LIKE '{source.feed}.%' HAVING count(*) > 0;
+    RETURN NULL;
+END $body$;
+REVOKE ALL ON FUNCTION {name}() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER {name} AFTER TRUNCATE ON {source.table}
+FOR EACH STATEMENT EXECUTE FUNCTION {name}();
+"""
+
+
+def flush(shapes: Iterable[Shape], schema: str) -> str:
+    """Return the deferred trigger that writes one event a topic at COMMIT, whatever statements touched it."""
+    blocks = "\n".join(_flush_one(shape) for shape in sorted(shapes, key=lambda shape: shape.feed))
+    return f"""
+CREATE OR REPLACE FUNCTION {PREFIX}_flush() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp AS $body$
+DECLARE
+    -- Not the number of the transaction alone: a restored database counts from another place.
+    mark CONSTANT text := NEW.transaction || '@' || extract(epoch FROM now());
+    actor CONSTANT text := coalesce(nullif(current_setting('realtime.actor', true), ''), 'role:' || session_user);
+    -- What was said can be forged by whoever may write; the role cannot.
+    context CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object('role', session_user,
+        'source', coalesce(nullif(current_setting('realtime.source', true), ''), 'sql'),
+        'request', nullif(current_setting('realtime.request', true), ''),
+        'reason', nullif(current_setting('realtime.reason', true), '')));
+    marked text[];
+    topics text[];
+    own record;
+    prior jsonb;
+    moment timestamptz;
+BEGIN
+    -- Each touched feed once; a second call in the transaction finds its marks gone.
+{blocks}
+    RETURN NULL;
+EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function THEN
+    -- A column was renamed under us. The writer is not stopped; the check says W003, reconcile writes what was missed.
+    RAISE WARNING 'realtime: not captured, run migrate: %', SQLERRM;
+    RETURN NULL;
+END $body$;
+REVOKE ALL ON FUNCTION {PREFIX}_flush() FROM PUBLIC;
+DROP TRIGGER IF EXISTS {PREFIX}_flush ON {PREFIX}_marks;
+CREATE CONSTRAINT TRIGGER {PREFIX}_flush AFTER INSERT ON {PREFIX}_marks
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {PREFIX}_flush();
+"""
+
+
+def _flush_one(shape: Shape) -> str:
+    """Return the lines that write the events of one feed.
+
+    Order matters: the records' rows first (as services lock them, so that nobody waits crosswise), then the streams,
+    both in key order; then the states in a new statement, which sees what was committed before the locks.
+    """
+    return f"""
+    WITH gone AS (
+        DELETE FROM {PREFIX}_marks WHERE transaction = NEW.transaction AND feed = '{shape.feed}' RETURNING keys
+    )
+    SELECT array_agg(DISTINCT k) INTO marked FROM gone, unnest(gone.keys) k;
+    IF marked IS NOT NULL THEN
+        PERFORM 1 FROM {shape.table} WHERE {shape.key} = ANY (marked::{shape.key_type}[])
+        ORDER BY {shape.key} FOR KEY SHARE;
+        topics := ARRAY(SELECT '{shape.feed}.' || k FROM unnest(marked) k ORDER BY ('{shape.feed}.' || k) COLLATE "C");
+        INSERT INTO realtime_stream (topic, version, changed, at, transaction)
+        SELECT t, 0, '[]', clock_timestamp(), '' FROM unnest(topics) t ON CONFLICT (topic) DO NOTHING;
+        PERFORM 1 FROM realtime_stream WHERE topic = ANY (topics) ORDER BY topic COLLATE "C" FOR UPDATE;
+        moment := clock_timestamp();
+        -- A second flush of this transaction (SET CONSTRAINTS IMMEDIATE): its event is rewritten or taken back.
+        FOR own IN
+            SELECT s.topic, s.version, s.state AS old, n.state AS new, e.before
+            FROM realtime_stream s
+            JOIN realtime_event e ON e.topic = s.topic AND e.version = s.version AND e.pos IS NULL
+            LEFT JOIN {PREFIX}_state_{shape.feed}(marked::{shape.key_type}[]) n ON s.topic = '{shape.feed}.' || n.key
+            WHERE s.topic = ANY (topics) AND s.transaction = mark AND s.state IS DISTINCT FROM n.state
+        LOOP
+            prior := CASE WHEN own.before IS NULL THEN NULL ELSE coalesce(own.old, '{{}}') || own.before END;
+            IF prior IS NOT DISTINCT FROM own.new THEN
+                DELETE FROM realtime_event WHERE topic = own.topic AND version = own.version;
+                UPDATE realtime_stream SET version = version - 1, state = own.new, transaction = ''
+                WHERE topic = own.topic;
+            ELSE
+                prior := {PREFIX}_before(prior, own.new);
+                UPDATE realtime_event e SET state = own.new, before = prior, at = moment
+                WHERE e.topic = own.topic AND e.version = own.version;
+                UPDATE realtime_stream SET state = own.new, at = moment, changed = {PREFIX}_changed(prior, own.new)
+                WHERE topic = own.topic;
+            END IF;
+        END LOOP;
+        WITH changes AS (
+            SELECT s.topic, s.version + 1 AS version, n.state, {PREFIX}_before(s.state, n.state) AS before
+            FROM realtime_stream s
+            LEFT JOIN {PREFIX}_state_{shape.feed}(marked::{shape.key_type}[]) n ON s.topic = '{shape.feed}.' || n.key
+            WHERE s.topic = ANY (topics) AND s.state IS DISTINCT FROM n.state
+        ), advanced AS (
+            UPDATE realtime_stream s SET version = c.version, state = c.state, at = moment,
+                changed = {PREFIX}_changed(c.before, c.state), transaction = mark
+            FROM changes c WHERE s.topic = c.topic
+        )
+        INSERT INTO realtime_event (topic, version, state, before, actor, context, at)
+        SELECT topic, version, state, before, left(actor, 100), context, moment
+        FROM changes ORDER BY topic COLLATE "C";
+    END IF;
+"""
+
+
+DROP = f"""
+DO $body$
+DECLARE found record;
+BEGIN
+    FOR found IN
+        SELECT tgname, tgrelid::regclass AS place FROM pg_trigger
+        WHERE tgname LIKE '{PREFIX}\\_%' AND NOT tgisinternal
+    LOOP EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.place); END LOOP;
+    FOR found IN
+        SELECT p.oid::regprocedure AS what FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE p.proname LIKE '{PREFIX}\\_%' AND n.nspname = current_schema()
+    LOOP EXECUTE format('DROP FUNCTION %s', found.what); END LOOP;
+END $body$;
+"""

@@ -1,0 +1,164 @@
+"""Capture by PostgreSQL itself: triggers generated from the declarations, so that no write escapes.
+
+Installed after ``migrate``, taken off before it when there is something to migrate, and compared by a check. The SQL
+that computes a state is compiled by Django from the same declarations that the ORM capture reads.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import connections, models, transaction
+from django.db.models import Case, Expression, F, Func, JSONField, Subquery, Value, When
+from django.db.models.functions import Coalesce
+from psycopg import ClientCursor
+
+from ..feeds import Feed, Field, Part, Record, all_feeds
+from . import functions
+from .base import newest_of, way_to
+from .functions import PREFIX, Shape, Source
+
+_PAIRS = 45
+"""Pairs of one ``jsonb_build_object``: PostgreSQL takes a hundred arguments."""
+
+
+class Plain(Func):
+    """A column as JSON has it; the same text that ``base.plain`` makes."""
+
+    output_field = JSONField()
+    arity = 1
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:  # type: ignore[override]
+        sql, params = compiler.compile(self.source_expressions[0])
+        return f"coalesce(to_jsonb({_cast(sql, self.source_expressions[0].output_field)}), 'null')", params
+
+
+def _cast(sql: str, field: Any) -> str:
+    match field:
+        case models.DecimalField():
+            return f"({sql})::numeric({field.max_digits}, {field.decimal_places})::text"
+        case models.DateTimeField():
+            return f"""to_char(({sql}) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+        case models.DateField():
+            return f"to_char(({sql}), 'YYYY-MM-DD')"
+        case models.TimeField():
+            return f"to_char(({sql}), 'HH24:MI:SS.US')"
+        case models.UUIDField():
+            return f"({sql})::text"
+    return sql
+
+
+class _Object(Func):
+    function = "jsonb_build_object"
+    output_field = JSONField()
+
+
+class _Joined(Func):
+    template = "(%(expressions)s)"
+    arg_joiner = " || "
+    output_field = JSONField()
+
+
+def _object(pairs: dict[str, Expression]) -> Expression:
+    names = list(pairs)
+    chunks = [names[i : i + _PAIRS] for i in range(0, len(names), _PAIRS)]
+    return _Joined(*(_Object(*(x for name in chunk for x in (_text(name), pairs[name]))) for chunk in chunks))
+
+
+def _text(value: str) -> Expression:
+    return Func(Value(value), template="(%(expressions)s)::text", output_field=models.TextField())
+
+
+def _constant(value: Any) -> Expression:
+    return Func(Value(json.dumps(value)), template="(%(expressions)s)::jsonb", output_field=JSONField())
+
+
+def state_expression(feed: type[Feed]) -> Expression:
+    """Return the expression that makes the state of a row of ``feed.model``, as one JSON object."""
+    pairs: dict[str, Expression] = {gate: Plain(F(gate)) for gate in feed.gates}
+    for name, field in feed.fields.items():
+        if isinstance(field, Field):
+            pairs[name] = Plain(F(field.path.replace(".", "__")))
+        else:
+            parts = [_of_part(part, name) for part in feed.parts if name in part.fills]
+            pairs[name] = Coalesce(*parts, _constant(field.default)) if parts else _constant(field.default)
+    return _object(pairs)
+
+
+def _of_part(part: type[Part], name: str) -> Any:
+    """Return what ``part`` fills in ``name``; SQL's NULL, which is not JSON's, where it has no row."""
+    value = part.fills[name]
+
+    def made(prefix: str) -> Expression:
+        if isinstance(value, Record):
+            return _object({key: Plain(F(prefix + path.replace(".", "__"))) for key, path in value.paths.items()})
+        return Plain(F(prefix + value.path.replace(".", "__")))
+
+    if part.newest:
+        return Subquery(newest_of(part).annotate(rt_made=made("")).values("rt_made")[:1])
+    back = way_to(part)
+    return Case(When(**{f"{back}__isnull": False}, then=made(f"{back}__")), output_field=JSONField())
+
+
+def _shape(feed: type[Feed], connection: Any) -> Shape:
+    rows = feed.model._base_manager.using(connection.alias).annotate(rt_state=state_expression(feed))
+    sql, params = rows.order_by().values_list("pk", "rt_state").query.get_compiler(connection.alias).as_sql()
+    with connection.cursor():  # opens the connection
+        text = ClientCursor(connection.connection).mogrify(sql, params)
+    pk = feed.model._meta.pk
+    quote = connection.ops.quote_name
+    key_type = pk.rel_db_type(connection) or "text"
+    return Shape(feed.name, quote(feed.model._meta.db_table), quote(pk.column), key_type, text)
+
+
+def _sources(feed: type[Feed], connection: Any) -> Iterable[Source]:
+    quote = connection.ops.quote_name
+    yield Source(feed.name, quote(feed.model._meta.db_table), quote(feed.model._meta.pk.column))
+    for model, owner in dict.fromkeys((part.model, part.owner) for part in feed.parts):
+        column = model._meta.get_field(owner).column  # type: ignore[union-attr]
+        yield Source(feed.name, quote(model._meta.db_table), quote(column))
+
+
+def wanted(connection: Any) -> tuple[str, str]:
+    """Return the SQL that the declarations ask for, and its checksum."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_schema()")
+        schema = connection.ops.quote_name(cursor.fetchone()[0])
+    feeds = all_feeds()
+    shapes = [_shape(feed, connection) for feed in feeds]
+    parts = [functions.MARKS, functions.DIFFERENCE]
+    parts += [functions.state(shape, schema) for shape in shapes]
+    parts += [functions.flush(shapes, schema)]
+    parts += [functions.mark(source, schema) for feed in feeds for source in _sources(feed, connection)]
+    text = "\n".join(parts)
+    return text, hashlib.sha256(text.encode()).hexdigest()
+
+
+def installed(connection: Any) -> str:
+    """Return the checksum of what is installed; empty when nothing is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT obj_description(to_regproc(%s))", [f"{PREFIX}_flush"])
+        (comment,) = cursor.fetchone()
+    found = re.search(r"[0-9a-f]{64}", comment or "")
+    return found[0] if found else ""
+
+
+def install(using: str) -> bool:
+    """Put the triggers in force; ``False`` when they already were. One transaction: no write slips between."""
+    connection = connections[using]
+    text, checksum = wanted(connection)
+    if installed(connection) == checksum:
+        return False
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        cursor.execute(functions.DROP)
+        cursor.execute(text)
+        cursor.execute(f"COMMENT ON FUNCTION {PREFIX}_flush() IS 'of the declarations {checksum}'")
+    return True
+
+
+def remove(using: str) -> None:
+    """Take the triggers off; what is written meanwhile is found by ``realtime_reconcile``."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(functions.DROP)
