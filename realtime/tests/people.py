@@ -1,10 +1,14 @@
 """A sender, a courier and their delivery, for tests of ``realtime`` by itself."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import connection
 
+from realtime.capture import postgres
 from realtime.models import Event, Stream
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery
@@ -20,6 +24,13 @@ def delivery(**values: Any) -> Delivery:
     return Delivery.objects.create(**{"sender": user(), "courier": user(), **values})
 
 
+def set_status(key: Any, status: str) -> None:
+    """Save another status, as a process does that has just read the record."""
+    record = Delivery.objects.get(pk=key)
+    record.status = status
+    record.save(update_fields=["status"])
+
+
 def events(record: Delivery) -> list[Event]:
     return list(Event.objects.filter(topic=DeliveryFeed.topic(record.pk)).order_by("version"))
 
@@ -31,3 +42,23 @@ def stream(record: Delivery) -> Stream:
 def story(record: Delivery) -> list[tuple[int, str]]:
     """Return version and status of each event."""
     return [(event.version, (event.state or {}).get("status", "gone")) for event in events(record)]
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Write with triggers off, as a restore does; elsewhere than on PostgreSQL bulk calls are unseen anyway."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET session_replication_role")
+
+
+def trigger_of(table: str, event: str) -> str:
+    """Return the name of the trigger that captures ``event`` (``update``) on ``table``."""
+    sources = postgres.sources(connection)
+    return next(f"{source.name}_{event}" for source in sources if source.table.strip('"') == table)
