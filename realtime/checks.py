@@ -101,7 +101,7 @@ def check_feeds(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 def check_capture(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """W003: a table without its triggers, or triggers of other declarations. Asks the database, so only when told to.
+    """W003: triggers that do not fire, are of other declarations, or fail. Asks the database, so only when told to.
 
     Silent before the first ``migrate``.
     """
@@ -112,6 +112,9 @@ def check_capture(
     found = [f"Capture triggers are {what} on {', '.join(tables)}." for what, tables in troubles.items()]
     if not found and inspection.is_stale(connections[using]):
         found = ["The capture triggers are not those of the declarations."]
+    if not found:
+        broken = inspection.broken(connections[using])
+        found = [f"Nothing is captured of {feed}: {reason}." for feed, reason in broken.items()]
     hint = "Writes may escape: run migrate, which installs them, then realtime_reconcile. realtime_doctor says more."
     return [checks.Warning(message, hint=hint, id="realtime.W003") for message in found]
 

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import Error as DatabaseError
+from django.db import transaction
+
+from ..feeds import all_feeds
 from . import postgres
 from .functions import PREFIX
 
@@ -52,3 +56,15 @@ def troubles(connection: Any) -> dict[str, list[str]]:
 def is_stale(connection: Any) -> bool:
     """Whether what is installed was generated from other declarations than those of this process."""
     return postgres.installed(connection) != postgres.wanted(connection)[1]
+
+
+def broken(connection: Any) -> dict[str, str]:
+    """Return what keeps the states of a feed from being computed, by feed: a column that was renamed, for example."""
+    found = {}
+    for feed in all_feeds():
+        try:
+            with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+                cursor.execute(f"SELECT * FROM {PREFIX}_state_{feed.name}('{{}}')")  # noqa: S608
+        except DatabaseError as error:
+            found[feed.name] = str(error).strip().splitlines()[0]
+    return found

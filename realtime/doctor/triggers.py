@@ -26,6 +26,8 @@ def examine(connection: Any) -> Iterator[Finding]:
         yield Finding("FAIL", what, f"run migrate with this version of the code, then {RECONCILE[4:]}")
     else:
         yield Finding("ok", "the triggers are those of the declarations")
+    for feed, reason in inspection.broken(connection).items():
+        yield Finding("FAIL", f"nothing is captured of {feed}: {reason}", f"run migrate, then {RECONCILE[4:]}")
     with connection.cursor() as cursor:
         cursor.execute("SHOW session_replication_role")
         (role,) = cursor.fetchone()

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
+import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 
@@ -14,6 +16,7 @@ from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery
 
 _numbers = count(1)
+triggers = pytest.mark.skipif(connection.vendor != "postgresql", reason="triggers are PostgreSQL's")
 
 
 def user(name: str = "") -> Any:
@@ -62,3 +65,27 @@ def trigger_of(table: str, event: str) -> str:
     """Return the name of the trigger that captures ``event`` (``update``) on ``table``."""
     sources = postgres.sources(connection)
     return next(f"{source.name}_{event}" for source in sources if source.table.strip('"') == table)
+
+
+@contextmanager
+def role() -> Iterator[str]:
+    """Make a database role that may log in and nothing else; its name, which no other test has."""
+    name = f"role_{uuid4().hex[:12]}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE {name} LOGIN")
+        try:
+            yield name
+        finally:
+            cursor.execute("RESET SESSION AUTHORIZATION")
+            cursor.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+@contextmanager
+def logged_in(name: str) -> Iterator[None]:
+    """Work as the role ``name`` on this connection."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET SESSION AUTHORIZATION {name}")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET SESSION AUTHORIZATION")

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from realtime import checks, feeds
 from realtime.feeds import Feed, Field
 from realtime.tests.deliveries.models import Delivery
-from realtime.tests.people import trigger_of
+from realtime.tests.people import trigger_of, triggers
 
 
 def ours() -> dict[str, CheckMessage]:
@@ -76,9 +76,6 @@ def test_a_path_that_is_no_stored_column(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "Delivery.status is no foreign key" in found[3]
 
 
-triggers = pytest.mark.skipif(connection.vendor != "postgresql", reason="triggers are PostgreSQL's")
-
-
 def of_the_database() -> list[CheckMessage]:
     return [message for message in run_checks(databases=["default"]) if str(message.id).startswith("realtime.")]
 
@@ -123,3 +120,26 @@ def test_a_database_before_its_first_migration_is_silent() -> None:
 def test_databases_without_triggers_are_not_asked(settings: Settings) -> None:
     settings.REALTIME = {**settings.REALTIME, "CAPTURE": "orm"}
     assert checks.check_capture(None, databases=["default"]) == []
+
+
+@triggers
+@pytest.mark.django_db(transaction=True)
+def test_functions_of_a_column_that_was_renamed_are_named() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE deliveries_route RENAME COLUMN town TO place")
+        try:
+            (message,) = of_the_database()
+        finally:
+            cursor.execute("ALTER TABLE deliveries_route RENAME COLUMN place TO town")
+    assert message.id == "realtime.W003"
+    assert "of delivery: column" in message.msg
+    assert of_the_database() == []
+
+
+@triggers
+@pytest.mark.django_db(transaction=True)
+def test_a_declaration_that_was_changed_since_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = feeds.feed_named("delivery")
+    monkeypatch.setattr(feed, "fields", {**feed.fields, "memo": Field("memo")})
+    (message,) = of_the_database()
+    assert "not those of the declarations" in message.msg
