@@ -92,13 +92,14 @@ def condition() -> Condition:
     """Return how the log stands; ``events`` is an estimate on PostgreSQL, and only there is a ``size`` in bytes."""
     using = conf.current().database
     events = Event.objects.using(using)
-    row = Epoch.objects.using(using).first()
+    newest = events.aggregate(newest=Max("pos"))["newest"] or 0
+    row = Epoch.objects.using(using).first()  # after the events: positions are given while we look
     waiting = events.filter(pos=None)
     number, size = _room(using)
     return Condition(
         epoch=row.epoch if row else "",
         position=row.pos if row else 0,
-        newest_position=events.aggregate(newest=Max("pos"))["newest"] or 0,
+        newest_position=newest,
         unsettled=waiting.count(),
         oldest=waiting.aggregate(oldest=Min("at"))["oldest"],
         events=events.count() if number is None else number,

@@ -155,6 +155,7 @@ BEGIN
 EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function THEN
     -- A column was renamed under us. The writer is not stopped; the check says W003, reconcile writes what was missed.
     RAISE WARNING 'realtime: not captured, run migrate: %', SQLERRM;
+    DELETE FROM {PREFIX}_marks WHERE transaction = NEW.transaction;
     RETURN NULL;
 END $body$;
 REVOKE ALL ON FUNCTION {PREFIX}_flush() FROM PUBLIC;

@@ -4,9 +4,10 @@ A path passes when the log, after the capture ran, has what the row has. Nobody 
 no receiver of a signal is called, the relay sleeps. A writer of the same row waits some milliseconds.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from django.db import Error as DatabaseError
 from django.db import OperationalError, models, transaction
@@ -18,6 +19,8 @@ from ..feeds import Feed, Part, Record, all_feeds
 from . import paths, values
 from .finding import RECONCILE, Finding
 from .paths import Path, Subject
+
+Result = TypeVar("Result")
 
 TRIES = 3
 """A row may be busy: its writers go first."""
@@ -105,16 +108,23 @@ def _examined(place: _Place) -> Finding:
     return Finding("ok", f"{place.name}: seen: {', '.join(seen)}{also}", details=outcomes)
 
 
-def _tried_all(place: _Place, row: models.Model) -> Iterable[tuple[str, str]]:
-    """Yield what became of each path: ``seen``, ``escaped``, ``busy``, or why it was refused."""
-    subject = _subject(place, row)
+def _tried_all(place: _Place, row: models.Model) -> Iterator[tuple[str, str]]:
+    """Yield what became of each path: ``seen``, ``escaped``, or why it was refused; ``busy`` ends it."""
+    subject = _patient(lambda: _subject(place, row))
+    if subject is None:
+        yield "any write", "busy"
+        return
+    ways: list[tuple[str, Path, Path | None]] = [(name, path, None) for name, path in paths.DELETES.items()]
+    ways += [(name, path, paths.sql_delete) for name, path in paths.INSERTS.items()]
     if subject.column:
-        for name, path in paths.UPDATES.items():
-            yield name, _tried(place, subject, path)
-    for name, path in paths.DELETES.items():
-        yield name, _tried(place, subject, path)
-    for name, path in paths.INSERTS.items():
-        yield name, _tried(place, subject, path, after=paths.sql_delete)
+        ways = [(name, path, None) for name, path in paths.UPDATES.items()] + ways
+    else:
+        yield "updates", "no declared column takes another value"
+    for name, path, after in ways:
+        outcome = _patient(partial(_tried, place, subject, path, after))
+        yield name, outcome or "busy"
+        if outcome is None:
+            return
 
 
 def _subject(place: _Place, row: models.Model) -> Subject:
@@ -134,22 +144,25 @@ def _changes(place: _Place, subject: Subject) -> bool:
         try:
             with transaction.atomic(using=subject.using):
                 paths.update(subject)
+        except OperationalError:
+            raise
         except DatabaseError:
             return False
         return bool(place.state(subject.row) != before)
 
 
-def _tried(place: _Place, subject: Subject, path: Path, after: Path | None = None) -> str:
+def _patient(work: Callable[[], Result]) -> Result | None:
+    """Return ``work()``; ``None`` when the row was busy each time."""
     for _ in range(TRIES):
         try:
-            return _tried_once(place, subject, path, after)
+            return work()
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", "") not in _BUSY:
                 raise
-    return "busy"
+    return None
 
 
-def _tried_once(place: _Place, subject: Subject, path: Path, after: Path | None) -> str:
+def _tried(place: _Place, subject: Subject, path: Path, after: Path | None) -> str:
     with place.undone():
         if after is not None:
             if refusal := _refused(subject, after):

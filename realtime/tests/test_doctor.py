@@ -201,7 +201,7 @@ def test_what_the_database_forbids_is_no_failure(record: Delivery) -> None:
         finally:
             cursor.execute("DROP FUNCTION no() CASCADE")
     finding = about(found, "TollPart")
-    assert (finding["level"], exit_code) == ("ok", 0)
+    assert (finding["level"], exit_code) == ("ok", 0), bad(found)
     assert set(finding["details"].values()) == {"ProgrammingError"}
     assert "refused: SQL DELETE" in finding["what"] or "refused: delete and cascade" in finding["what"]
 

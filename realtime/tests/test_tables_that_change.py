@@ -60,5 +60,8 @@ def test_marks_of_a_failed_flush_are_not_taken_for_a_later_transactions() -> Non
         execute("ALTER TABLE deliveries_route RENAME COLUMN place TO town")
     set_status(other.pk, "packed")
     assert (story(record), story(other)[-1]) == ([(1, "waiting")], (2, "packed"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM realtime_capture_marks")
+        assert cursor.fetchone() == (0,), "they do not pile up"
     set_status(record.pk, "there")
     assert story(record) == [(1, "waiting"), (2, "there")], "the next captured write tells the whole state"

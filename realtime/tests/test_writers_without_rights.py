@@ -82,9 +82,10 @@ def test_tables_and_functions_of_its_own_do_not_stand_before_ours(writer: str) -
             " keys text[]);"
             "CREATE TEMP TABLE deliveries_delivery (id uuid PRIMARY KEY, status text);"
             "CREATE TEMP TABLE accounts_user (id bigint, username text);"
-            "CREATE FUNCTION pg_temp.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'epoch'::timestamptz $$;"
+            "CREATE FUNCTION pg_temp.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
+            " AS $$ SELECT 'epoch'::timestamptz $$;"
             "CREATE FUNCTION pg_temp.realtime_capture_before(jsonb, jsonb) RETURNS jsonb LANGUAGE sql"
-            " AS $$ SELECT NULL $$;"
+            " AS $$ SELECT NULL::jsonb $$;"
             "SET search_path = pg_temp, public"
         )
         try:
