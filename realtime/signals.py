@@ -6,6 +6,7 @@ relay is woken, and that never fails the caller.
 
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import connections, models, transaction
@@ -48,6 +49,32 @@ def hook_of_transaction(using: str) -> Committed:
     return hook
 
 
+class Reason:
+    """Why the open transaction writes; waits in Django's list like ``Committed``, and goes with its savepoint."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text[:500]
+        self.__qualname__ = type(self).__qualname__
+
+    def __call__(self) -> None:
+        """Do nothing: the transaction that it was about has committed."""
+
+
+def because(reason: str) -> None:
+    """Store ``reason`` with the events of the open transaction; for a domain that says itself why, where it decides.
+
+    Say it before the write that it explains. ``actor.acting`` is for who acts, this for what he gives as his reason.
+    """
+    transaction.on_commit(Reason(reason), using=conf.current().database, robust=True)
+
+
+def _writer(using: str) -> Actor:
+    """Return who is writing now, with the reason that the open transaction was given."""
+    waiting = (entry[1] for entry in reversed(connections[using].run_on_commit))
+    reason = next((function.text for function in waiting if isinstance(function, Reason)), "")
+    return replace(current(), reason=reason) if reason else current()
+
+
 def connect() -> None:
     """Hear of every write to the models that feeds and their parts read."""
     for model in synchronised_models():
@@ -62,7 +89,7 @@ def _capture(*, instance: models.Model, using: str, **_: Any) -> None:
         return
     for feed, key in orm.touched(instance):
         with transaction.atomic(using=using, savepoint=False):
-            log.record(feed, key, mark=hook_of_transaction(using).mark)
+            log.record(feed, key, mark=hook_of_transaction(using).mark, who=_writer(using))
 
 
 def _watch(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
@@ -82,6 +109,11 @@ def _watched(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
     if connection.in_atomic_block:
         _say_who(connection, hook_of_transaction(alias))
         return execute(sql, params, many, context)
+    if current() != Actor() and connection.get_autocommit():
+        # What is said lasts as long as a transaction: a statement by itself becomes one.
+        with transaction.atomic(using=alias):
+            _say_who(connection, hook_of_transaction(alias))
+            return execute(sql, params, many, context)
     result = execute(sql, params, many, context)
     relay.wake()
     return result
@@ -89,7 +121,7 @@ def _watched(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
 
 def _say_who(connection: BaseDatabaseWrapper, hook: Committed) -> None:
     """Tell the database once a transaction who writes; it forgets with the transaction or the savepoint."""
-    who = current()
+    who = _writer(connection.alias)
     if who != hook.said:
         hook.said = who
         with connection.cursor() as cursor:
