@@ -11,7 +11,7 @@ Reads only, and asks for each version by itself who may see it:
 """
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,11 +41,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One version as one viewer may read it; what is not for him is empty. ``actor`` is a key (``user:5``), no name."""
+    """One version as one viewer may read it; what is not for him is empty. ``actor`` is a key (``user:5``), no name.
+
+    ``values`` is the whole state that the version left, as far as he sees it.
+    """
 
     version: int
     at: datetime.datetime
     changes: tuple[Change, ...]
+    values: Mapping[str, Any]
     is_first: bool = False
     is_deletion: bool = False
     actor: str = ""
@@ -215,6 +219,7 @@ def _entry(feed: type[Feed], event: Event, viewer: Viewer, audience: str) -> Ent
         event.version,
         event.at,
         seen,
+        {name: new.get(name) for name in feed.fields if name in shown},
         is_first=event.before is None,
         is_deletion=event.state is None,
         actor=event.actor if is_auditor or event.actor == of_user(viewer.id) else "",

@@ -15,7 +15,7 @@ from .models import Event, Stream
 
 
 def prune(*, before: datetime.datetime, keep: int = 1, batch: int = 1000) -> Generator[int, None, None]:
-    """Remove the events from ``before`` a moment, except the newest ``keep`` of each topic; yield their number, by batch.
+    """Remove events from before a moment, except the newest ``keep`` of each topic; yield their number, by batch.
 
     Each batch is a transaction of its own, oldest events first: stopped anywhere, what is left of a topic is its end.
     """
