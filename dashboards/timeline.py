@@ -60,6 +60,17 @@ class Moment:
         return self.entry.at.astimezone(UTC).date()
 
     @property
+    def role(self) -> str:
+        """The database role, where that is news: SQL wrote, and called itself somebody else."""
+        says = self.entry.source == "sql" and self.entry.actor != f"role:{self.entry.role}"
+        return self.entry.role if says else ""
+
+    @property
+    def is_step(self) -> bool:
+        """Whether the status changed, to one that there is."""
+        return not self.entry.is_deletion and any(change.field == "status" for change in self.entry.changes)
+
+    @property
     def status(self) -> str:
         return "Dropped" if self.entry.is_deletion else str(self.entry.values.get("status", ""))
 
@@ -207,7 +218,7 @@ def batches_for(reader: Reader, wanted: Wanted) -> Iterator[tuple[list[Entry], M
 def names_of(actors: Collection[str]) -> dict[str, str]:
     """Return the name of each actor that is an account which still exists; one query."""
     keys = [key for kind, _, key in (actor.partition(":") for actor in actors) if kind == "user" and key.isdecimal()]
-    return {of_user(user.pk): f"{user.username}, {user.role}" for user in User.objects.filter(pk__in=keys)}
+    return {of_user(user.pk): f"{user.username} ({user.role})" for user in User.objects.filter(pk__in=keys)}
 
 
 def who(actor: str, names: Mapping[str, str]) -> str:
