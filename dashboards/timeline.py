@@ -217,7 +217,8 @@ def batches_for(reader: Reader, wanted: Wanted) -> Iterator[tuple[list[Entry], M
 
 def names_of(actors: Collection[str]) -> dict[str, str]:
     """Return the name of each actor that is an account which still exists; one query."""
-    keys = [key for kind, _, key in (actor.partition(":") for actor in actors) if kind == "user" and key.isdecimal()]
+    parts = (actor.partition(":") for actor in actors)
+    keys = [key for kind, _, text in parts if kind == "user" and (key := OrderFeed.key(text)) is not None]
     return {of_user(user.pk): f"{user.username} ({user.role})" for user in User.objects.filter(pk__in=keys)}
 
 
