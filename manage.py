@@ -12,7 +12,11 @@ def main() -> None:
         from django.core.management import execute_from_command_line
     except ImportError as error:
         raise SystemExit("Django is not installed here. Use ./dev manage, which sets everything up.") from error
-    execute_from_command_line(sys.argv)
+    from realtime.actor import acting
+
+    # What a command writes is stored under its name; one that acts for somebody says so itself, inside.
+    with acting(f"command:{sys.argv[1] if len(sys.argv) > 1 else 'help'}", source="command"):
+        execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """Forms of every game's orders. They turn text into values; whether a value is allowed, the services say."""
 
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
 
 from django import forms
+from django.core.validators import MaxValueValidator
 
 from accounts.models import User
 from dashboards.game_pages import game_choices
 from dashboards.selectors import boosters
 from orders.models import Status
 from orders.options import Options
+from realtime.history import Wanted
 
 
 def key_field() -> forms.CharField:
@@ -91,3 +94,42 @@ class FilterForm(forms.Form):
         """Return the filters in force."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+Pairs = list[tuple[str, str]]
+LAST_DAY = date(9998, 12, 31)  # the day after it must exist
+
+
+def day_widget() -> forms.DateInput:
+    return forms.DateInput(attrs={"type": "date"})
+
+
+class HistoryForm(forms.Form):
+    """Which versions a history shows; what does not fit filters nothing. Days are those of UTC."""
+
+    field = forms.ChoiceField(required=False, label="What")
+    actor = forms.ChoiceField(required=False, label="Who")
+    source = forms.ChoiceField(required=False, label="From where")
+    since = forms.DateField(required=False, label="From", widget=day_widget())
+    until = forms.DateField(required=False, label="To", widget=day_widget(), validators=[MaxValueValidator(LAST_DAY)])
+    first = forms.IntegerField(required=False, min_value=1, max_value=2**62, widget=forms.HiddenInput)
+    last = forms.IntegerField(required=False, min_value=1, max_value=2**62, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any, *, fields: Pairs, actors: Pairs, sources: Pairs) -> None:
+        super().__init__(data)
+        every = {"field": ("Everything", fields), "actor": ("Everybody", actors), "source": ("Everywhere", sources)}
+        for name, (words, choices) in every.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = [("", words), *choices]
+            if not choices:
+                del self.fields[name]
+
+    def wanted(self) -> Wanted:
+        """Return the filters in force."""
+        self.is_valid()
+        given = {name: value for name, value in self.cleaned_data.items() if value}
+        for name, day_after in (("since", 0), ("until", 1)):
+            if name in given:
+                given[name] = datetime.combine(given[name] + timedelta(days=day_after), time(), UTC)
+        return Wanted(**given)

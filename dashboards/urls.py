@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dashboards import views
+from dashboards import history, views
 
 app_name = "dashboards"
 
@@ -13,5 +13,9 @@ urlpatterns = [
     path("orders/new/<slug:game>/quote/", views.quote, name="quote"),
     path("orders/<str:key>/", views.order, name="order"),
     path("orders/<str:key>/parts/", views.order_parts, name="order-parts"),
+    path("orders/<str:key>/history/", history.timeline, name="order-history"),
+    path("orders/<str:key>/history.csv", history.timeline_csv, name="order-history-csv"),
+    path("orders/<str:key>/history.json", history.timeline_json, name="order-history-json"),
+    path("orders/<str:key>/history/<str:version>/", history.state, name="order-state"),
     path("orders/<str:key>/<str:verb>/", views.order_act, name="order-act"),
 ]

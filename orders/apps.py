@@ -6,4 +6,4 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from orders import feeds  # noqa: F401
+        from orders import feeds, receivers  # noqa: F401

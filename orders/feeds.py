@@ -16,13 +16,14 @@ class OrderFeed(Feed):
     model = BaseOrder
     audiences = (CLIENT, BOOSTER, PROSPECT, MANAGER, ADMIN)
     gates = ("client_id", "booster_id", "status")
+    auditors = STAFF
 
     status = Field()
     progress = Slot(default=0)
     booster_price = Field(to={BOOSTER, PROSPECT} | STAFF, opened={CLIENT})
     actual_price = Field(to={CLIENT} | STAFF, opened={BOOSTER})
     booster_id = Field()
-    booster_username = Field("booster.username")
+    booster_username = Field("booster.username", personal="booster_id")
     reached_rank = Slot()
     reached_division = Slot()
     reached_marks = Slot()
@@ -30,9 +31,9 @@ class OrderFeed(Feed):
 
     game = Field()
     title = Field()
-    note = Field(to={CLIENT, BOOSTER} | STAFF)
+    note = Field(to={CLIENT, BOOSTER} | STAFF, personal="client_id")
     created_at = Field()
-    client_username = Field("client.username", to={CLIENT, BOOSTER} | STAFF)
+    client_username = Field("client.username", to={CLIENT, BOOSTER} | STAFF, personal="client_id")
     last_payment = Slot(to={CLIENT} | STAFF)
     last_payout = Slot(to={BOOSTER} | STAFF)
 

@@ -25,6 +25,15 @@ _nobody: Callable[[], Actor] = Actor
 _current: ContextVar[Callable[[], Actor]] = ContextVar("realtime_actor", default=_nobody)
 
 
+def of_user(key: object) -> str:
+    """Return the name of the user with this key, as an actor.
+
+    >>> of_user(5)
+    'user:5'
+    """
+    return f"user:{key}"
+
+
 def current() -> Actor:
     """Return who is writing now; empty when nobody said."""
     return _current.get()()
@@ -52,7 +61,7 @@ def acting(who: str | Callable[[], Actor], *, source: str = "", request: str = "
 
 def _of_request(request: HttpRequest) -> Actor:
     user = getattr(request, "user", None)
-    name = f"user:{user.pk}" if user is not None and user.is_authenticated else ""
+    name = of_user(user.pk) if user is not None and user.is_authenticated else ""
     return Actor(name, "http", request.headers.get("X-Request-ID", "")[:100])
 
 

@@ -15,3 +15,7 @@ class BrokerError(RealtimeError):
 
 class ForgedMessage(RealtimeError):
     """A message on the bus does not carry our signature; it is dropped and counted."""
+
+
+class Trimmed(RealtimeError):
+    """The version existed, and retention has removed it. Trying again does not help; newer ones are there."""

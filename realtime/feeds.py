@@ -46,13 +46,17 @@ class Field:
 
     ``path``: dotted ORM path from the feed's model, such as ``booster.username``; default: the attribute's name.
     ``to``: the audiences that see it; default: every audience of the feed. ``opened``: audiences that see it as well
-    under ``REALTIME["VISIBILITY"] = "open"``.
+    under ``REALTIME["VISIBILITY"] = "open"``. ``personal``: the gate that holds the key of the person whose datum this
+    is; when he is erased, so is the value, in every version of the log.
     """
 
-    def __init__(self, path: str = "", *, to: Collection[str] | None = None, opened: Collection[str] = ()) -> None:
+    def __init__(
+        self, path: str = "", *, to: Collection[str] | None = None, opened: Collection[str] = (), personal: str = ""
+    ) -> None:
         self.path = path
         self.to = None if to is None else frozenset(to)
         self.opened = frozenset(opened)
+        self.personal = personal
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.path = self.path or name
@@ -98,6 +102,7 @@ class Feed:
     open: ClassVar[models.Q] = models.Q()
     """Which records are told of a related row's change, such as the courier's new name; default: every one."""
     fields: ClassVar[dict[str, Field | Slot | Many]] = {}
+    auditors: ClassVar[Collection[str]] = ()
     parts: ClassVar[list[type["Part"]]] = []
 
     def __init_subclass__(cls) -> None:
@@ -112,6 +117,11 @@ class Feed:
         Pure: asked for every version that is sent, with the gates of that version.
         """
         return None
+
+    @classmethod
+    def audience_in(cls, viewer: Viewer, state: Mapping[str, Any]) -> str | None:
+        """Return how ``viewer`` sees the record in ``state``, by the gates that stand in it."""
+        return cls.audience(viewer, {gate: state.get(gate) for gate in cls.gates})
 
     @classmethod
     def viewer(cls, user: Any) -> Viewer:
@@ -183,7 +193,11 @@ def _register_feed(feed: type[Feed]) -> None:
             raise DeclarationError(
                 f"{feed.__qualname__}.{gate} is a gate and a field of another column: rename the field"
             )
+    if set(feed.auditors) - set(feed.audiences):
+        raise DeclarationError(f"{feed.__qualname__}.auditors names audiences that the feed does not have")
     for name, field in feed.fields.items():
+        if isinstance(field, Field) and field.personal and field.personal not in feed.gates:
+            raise DeclarationError(f"{feed.__qualname__}.{name} is personal by {field.personal!r}, which is no gate")
         strangers = (field.to or frozenset()) | field.opened
         if strangers - set(feed.audiences):
             raise DeclarationError(f"{feed.__qualname__}.{name} names audiences that the feed does not have")
@@ -194,8 +208,8 @@ def _register_part(part: type[Part]) -> None:
     for name, value in part.fills.items():
         if not isinstance(part.feed.fields.get(name), Slot):
             raise DeclarationError(f"{part.__qualname__}.{name} fills no slot of {part.feed.__qualname__}")
-        if isinstance(value, Field) and (value.to is not None or value.opened):
-            raise DeclarationError(f"{part.__qualname__}.{name} sets an audience: the slot in the feed does that")
+        if isinstance(value, Field) and (value.to is not None or value.opened or value.personal):
+            raise DeclarationError(f"{part.__qualname__}.{name} sets an audience or a person: the feed does that")
     part.feed.parts.append(part)
 
 

@@ -32,13 +32,13 @@ def on_live_connection(work: Callable[[], Result]) -> Result:
         return work()
 
 
-def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True) -> Event | None:
+def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True, who: actor.Actor | None = None) -> Event | None:
     """Write what changed of ``key`` since the last event; ``None`` when nothing declared changed.
 
     Runs inside the writer's transaction, and the stream stays locked until that ends: versions are dense and in
     commit order. ``mark`` names the transaction: a second call in it rewrites its event, so a transaction has one
     event a topic, and none when it ends where it began. Without ``wait`` a stream that somebody is writing is left to
-    him: his event has the whole state.
+    him: his event has the whole state. ``who`` writes; default: whoever ``actor`` says.
     """
     using = conf.current().database
     stream = _locked(feed.topic(key), using, wait=wait)
@@ -53,11 +53,11 @@ def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True) -> Event
         before = stream.state
         event = Event(topic=stream.topic, version=stream.version + 1)
     else:
-        before = _before(event, stream.state)
+        before = state_before(event)
         if before == state:
             _take_back(stream, event, state, using)
             return None
-    who = actor.current()
+    who = who or actor.current()
     event.state, event.at, event.actor = state, timezone.now(), who.name
     event.context = context_of(who)
     event.before = None if before is None else {k: v for k, v in before.items() if state is None or state.get(k) != v}
@@ -119,11 +119,9 @@ def _own_event(stream: Stream, mark: str, using: str) -> Event | None:
     return Event.objects.using(using).filter(topic=stream.topic, version=stream.version, pos=None).first()
 
 
-def _before(event: Event, state: State | None) -> State | None:
-    """Return the state before ``event``, which left ``state``."""
-    if event.before is None:
-        return None
-    return {**(state or {}), **event.before}
+def state_before(event: Event) -> State | None:
+    """Return the whole state before ``event``; ``None`` when the record did not exist."""
+    return None if event.before is None else {**(event.state or {}), **event.before}
 
 
 def _advance(stream: Stream, event: Event, mark: str, using: str) -> None:
@@ -144,7 +142,8 @@ def changed(event: Event) -> list[str]:
     return list(event.state or {}) if event.before is None else list(event.before)
 
 
-def _of_event(event: Event) -> Update:
+def update_of(event: Event) -> Update:
+    """Return the version that ``event`` made."""
     return Update(event.topic, event.version, event.state, tuple(changed(event)), plain(event.at), event.pos)
 
 
@@ -212,7 +211,7 @@ def missed(after: Mapping[str, int], *, limit: int) -> dict[str, list[Update]]:
     found: dict[str, list[Update]] = {topic: [] for topic in after}
     if wanted:
         for event in Event.objects.using(using).filter(wanted).order_by("topic", "version"):
-            found[event.topic].append(_of_event(event))
+            found[event.topic].append(update_of(event))
     for topic, head in behind.items():
         if len(found[topic]) != head.version - after[topic]:
             found[topic] = [head]
@@ -243,6 +242,11 @@ def _epoch_row(*, lock: bool) -> Epoch:
     return row
 
 
+def hold_settling() -> None:
+    """Have every relay wait until this transaction ends: what it rewrites, nobody settles meanwhile."""
+    _epoch_row(lock=True)
+
+
 def settle(*, limit: int) -> tuple[str, list[Update]]:
     """Give the next contiguous positions to up to ``limit`` committed events; return the epoch and these updates.
 
@@ -262,4 +266,4 @@ def settle(*, limit: int) -> tuple[str, list[Update]]:
             Event.objects.using(using).bulk_update(events, ["pos"])
             head.pos += len(events)
             head.save(using=using, update_fields=["pos"])
-    return head.epoch, [_of_event(event) for event in events]
+    return head.epoch, [update_of(event) for event in events]

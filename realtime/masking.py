@@ -15,8 +15,7 @@ def audience_of(update: Update, viewer: Viewer) -> str | None:
     """Return how ``viewer`` sees this version; ``None``: not at all. Asked with the version's own gates (I11)."""
     if update.state is None:
         return None
-    feed = feed_of(update.topic)
-    return feed.audience(viewer, {gate: update.state.get(gate) for gate in feed.gates})
+    return feed_of(update.topic).audience_in(viewer, update.state)
 
 
 def text_for(update: Update, audience: str) -> str:

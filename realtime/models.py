@@ -1,4 +1,8 @@
-"""The log: what each topic's state is, and every committed change of it. ``log.py`` alone touches these tables."""
+"""The log: what each topic's state is, and every committed change of it.
+
+``log.py`` writes it, ``history.py`` reads it, ``retention.py`` and ``erasure.py`` take from it; nothing else touches
+these tables.
+"""
 
 import uuid
 

@@ -6,7 +6,7 @@ relay is woken, and that never fails the caller.
 
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 from django.db import connections, models, transaction
@@ -48,6 +48,32 @@ def hook_of_transaction(using: str) -> Committed:
         hook = Committed()
         transaction.on_commit(hook, using=using, robust=True)
     return hook
+
+
+class Reason:
+    """Why the open transaction writes; waits in Django's list like ``Committed``, and goes with its savepoint."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text[:500]
+        self.__qualname__ = type(self).__qualname__
+
+    def __call__(self) -> None:
+        """Do nothing: the transaction that it was about has committed."""
+
+
+def because(reason: str) -> None:
+    """Store ``reason`` with the events of the open transaction; for a domain that says itself why, where it decides.
+
+    Say it before the write that it explains. ``actor.acting`` is for who acts, this for what he gives as his reason.
+    """
+    transaction.on_commit(Reason(reason), using=conf.current().database, robust=True)
+
+
+def _writer(using: str) -> Actor:
+    """Return who is writing now, with the reason that the open transaction was given."""
+    waiting = (entry[1] for entry in reversed(connections[using].run_on_commit))
+    reason = next((function.text for function in waiting if isinstance(function, Reason)), "")
+    return replace(current(), reason=reason) if reason else current()
 
 
 def connect() -> None:
@@ -93,10 +119,10 @@ def _written(
     if using != conf.current().database:
         return
     with transaction.atomic(using=using, savepoint=False):
-        hook = hook_of_transaction(using)
+        hook, who = hook_of_transaction(using), _writer(using)
         for feed, key in sorted(records, key=lambda record: record[0].topic(record[1])):
-            log.record(feed, key, mark=hook.mark)
-        sweep.mark(related, using=using)
+            log.record(feed, key, mark=hook.mark, who=who)
+        sweep.mark(related, using=using, who=who)
 
 
 def _mark(*, instance: models.Model, created: bool, update_fields: Any, using: str, **_: Any) -> None:
@@ -111,7 +137,7 @@ def _mark_lists(*, instance: models.Model, using: str, **_: Any) -> None:
         for relation in relations_of(type(instance)):
             if relation.holder.model._meta.auto_created:
                 keys = relation.records(instance.pk).using(using).values_list("pk", flat=True)
-                sweep.mark_records([(relation.holder.feed, key) for key in keys], using=using)
+                sweep.mark_records([(relation.holder.feed, key) for key in keys], using=using, who=_writer(using))
                 hook_of_transaction(using)
 
 
@@ -129,18 +155,22 @@ def _watched(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
     alias = connection.alias
     if alias != conf.current().database or not _writes(sql) or not by_triggers(alias):
         return execute(sql, params, many, context)
-    if not connection.in_atomic_block and current() == Actor():
-        result = execute(sql, params, many, context)
-        relay.wake()
-        return result
-    with nullcontext() if connection.in_atomic_block else transaction.atomic(using=alias):
+    if connection.in_atomic_block:
         _say_who(connection, hook_of_transaction(alias))
         return execute(sql, params, many, context)
+    if current() != Actor() and connection.get_autocommit():
+        # What is said lasts as long as a transaction: a statement by itself becomes one.
+        with transaction.atomic(using=alias):
+            _say_who(connection, hook_of_transaction(alias))
+            return execute(sql, params, many, context)
+    result = execute(sql, params, many, context)
+    relay.wake()
+    return result
 
 
 def _say_who(connection: BaseDatabaseWrapper, hook: Committed) -> None:
     """Tell the database once a transaction who writes; it forgets with the transaction or the savepoint."""
-    who = current()
+    who = _writer(connection.alias)
     if who != hook.said:
         hook.said = who
         with connection.cursor() as cursor:

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from . import actor, conf, log
+from . import conf, log
+from .actor import Actor, acting
 from .capture.sources import Relation, relation_named
 from .feeds import Feed, feed_named
 from .models import Sweep
@@ -18,18 +19,17 @@ BATCH = 200
 """Records that one transaction of the sweep compares."""
 
 
-def mark(related: Collection[tuple[Relation, Any]], *, using: str) -> None:
+def mark(related: Collection[tuple[Relation, Any]], *, using: str, who: Actor) -> None:
     """Keep, in the writer's transaction, that these related rows were changed."""
-    _keep([(relation.holder.feed, relation.name, key) for relation, key in related], using)
+    _keep([(relation.holder.feed, relation.name, key) for relation, key in related], using, who)
 
 
-def mark_records(records: Collection[tuple[type[Feed], Any]], *, using: str) -> None:
+def mark_records(records: Collection[tuple[type[Feed], Any]], *, using: str, who: Actor) -> None:
     """Keep that these records themselves are to be compared after the commit."""
-    _keep([(feed, "", key) for feed, key in records], using)
+    _keep([(feed, "", key) for feed, key in records], using, who)
 
 
-def _keep(marks: Collection[tuple[type[Feed], str, Any]], using: str) -> None:
-    who = actor.current()
+def _keep(marks: Collection[tuple[type[Feed], str, Any]], using: str, who: Actor) -> None:
     context = log.context_of(who)
     rows = [Sweep(feed=f.name, relation=r, key=str(k), actor=who.name, context=context) for f, r, k in marks]
     Sweep.objects.using(using).bulk_create(rows)
@@ -63,7 +63,7 @@ def _tell(marked: Sweep, using: str) -> int:
     feed = feed_named(marked.feed)
     keys = _records(feed, marked, using)
     said = marked.context
-    with actor.acting(marked.actor, request=said.get("request", ""), reason=said.get("reason", "")):
+    with acting(marked.actor, request=said.get("request", ""), reason=said.get("reason", "")):
         events = log.reconcile(feed, keys, source="related")
     if len(keys) < BATCH:
         marked.delete(using=using)

@@ -20,6 +20,8 @@ LABELS = {
     "progress": "Progress",
     "actual_price": "Price",
     "booster_price": "Payout",
+    "created_at": "Ordered",
+    "message": "Last step",
 }
 
 
@@ -67,8 +69,8 @@ def icon(name: str) -> SafeString:
 
 @register.filter
 def label(field: str) -> str:
-    """Return what a column is called."""
-    return LABELS[field]
+    """Return what a field is called."""
+    return LABELS.get(field, field.replace("_", " ").capitalize())
 
 
 @register.simple_tag(takes_context=True)

@@ -9,6 +9,8 @@ import django
 from daphne.cli import CommandLineInterface
 from django.core.management import call_command
 
+from realtime.actor import acting
+
 HEAD_START = 2  # seconds for the server to listen first
 
 
@@ -16,7 +18,8 @@ def play() -> None:
     """Run the simulation; when it ends, with an error or without, the process ends with code 1."""
     time.sleep(HEAD_START)
     try:
-        call_command("simulate")
+        with acting("command:simulate", source="command"):
+            call_command("simulate")
     finally:
         traceback.print_exc()
         os._exit(1)

@@ -159,6 +159,9 @@ class DivisionPage:
             idempotency_key=idempotency_key,
         ).order
 
+    def place(self, rank: str, division: int | None, marks: int | None) -> str:
+        return str(Position(rank, division, marks or 0))
+
     def reached_form(self, order: BaseOrder, data: Any = None) -> ReachedForm:
         division = division_of(order)
         return ReachedForm(data, reached=division.reached, goal=division.desired)

@@ -39,7 +39,7 @@ def test_the_victim_of_a_deadlock_tries_again_and_both_succeed():
         return service
 
     assert at_once(lock_both(one, two), lock_both(two, one)) == ["both", "both"]
-    assert len(tries) == 3
+    assert len(tries) >= 3, "nobody was a victim"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -242,6 +242,16 @@ def test_an_event_names_who_wrote_it(capture: str) -> None:
     assert second.context.get("role") == (role if capture == "triggers" else None)
 
 
+def test_a_statement_that_is_no_transaction_names_its_writer_too() -> None:
+    record = delivery()
+    with acting("command:nightly", source="command"):
+        set_status(record, "moving")
+    event = events(record)[-1]
+    assert (event.actor, event.context["source"]) == ("command:nightly", "command")
+    set_status(record, "there")
+    assert events(record)[-1].actor != "command:nightly"
+
+
 def test_a_gate_that_is_no_field_is_an_event_that_shows_nothing() -> None:
     from realtime.masking import frame_for
     from realtime.tests.people import user

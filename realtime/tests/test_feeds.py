@@ -22,6 +22,23 @@ def test_a_field_for_an_audience_that_the_feed_does_not_have() -> None:
         register(Wrong)
 
 
+def test_auditors_are_audiences() -> None:
+    class Wrong(Feed):
+        name, model, audiences, auditors = "wrong", Delivery, ("sender",), ("everybody",)
+
+    with pytest.raises(DeclarationError, match=r"Wrong\.auditors names audiences"):
+        register(Wrong)
+
+
+def test_whose_a_personal_value_is_a_gate_says() -> None:
+    class Wrong(Feed):
+        name, model, audiences = "wrong", Delivery, ("sender",)
+        courier_name = Field("courier.username", personal="courier_id")
+
+    with pytest.raises(DeclarationError, match="which is no gate"):
+        register(Wrong)
+
+
 def test_two_feeds_of_one_name() -> None:
     class Other(Feed):
         name, model, audiences = "delivery", Delivery, ("sender",)

@@ -15,19 +15,22 @@ class DeliveryFeed(Feed):
     name = "delivery"
     plural = "deliveries"
     model = Delivery
-    audiences = ("sender", "courier")
+    audiences = ("sender", "courier", "auditor")
     gates = ("sender_id", "courier_id")
+    auditors = ("auditor",)
 
     status = Field()
-    price = Field(to={"sender"}, opened={"courier"})
-    courier_name = Field("courier.username")
+    price = Field(to={"sender", "auditor"}, opened={"courier"})
+    courier_name = Field("courier.username", personal="courier_id")
     town = Slot(default="nowhere")
-    last_toll = Slot(to={"courier"})
+    last_toll = Slot(to={"courier", "auditor"})
     tags = Many("tags.name")
     open = ~Q(status="done")
 
     @staticmethod
     def audience(viewer: Viewer, gates: Mapping[str, Any]) -> str | None:
+        if viewer.role == "auditor":
+            return "auditor"
         if viewer.id == gates["sender_id"]:
             return "sender"
         return "courier" if viewer.id == gates["courier_id"] else None

@@ -1,0 +1,85 @@
+"""The history as a file: the entries of the page, in a form that programs read. Streamed, batch by batch."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from dashboards.timeline import Reader, batches_for, who
+from realtime.history import Change, Entry, Wanted
+
+COLUMNS = (
+    "version", "at", "kind", "actor", "name", "source", "request", "reason", "role", "field", "before", "after",
+)  # fmt: skip
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def kind_of(entry: Entry) -> str:
+    return "deleted" if entry.is_deletion else "made" if entry.is_first else "changed"
+
+
+def cell(value: Any) -> str:
+    """Return ``value`` as text that no spreadsheet runs.
+
+    >>> cell("=1+1"), cell(None), cell({"amount": "5.00"}), cell(40)
+    ("'=1+1", '', '{"amount": "5.00"}', '40')
+    """
+    if value is None:
+        return ""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return f"'{text}" if text.startswith(FORMULAS) else text
+
+
+def as_csv(reader: Reader, wanted: Wanted) -> Iterator[str]:
+    """Yield a table with a row for each changed field; a version without any has one row with an empty field."""
+    yield _table([COLUMNS])
+    for entries, names in batches_for(reader, wanted):
+        rows = []
+        for entry in entries:
+            head = {**_head(entry), "name": who(entry.actor, names)}
+            for change in entry.changes or (Change("", None, None, was_seen=False),):
+                row = {**head, "field": change.field, "before": change.before, "after": change.after}
+                rows.append([cell(row[column]) for column in COLUMNS])
+        yield _table(rows)
+
+
+def as_json(reader: Reader, wanted: Wanted) -> Iterator[str]:
+    """Yield one object; ``before`` is missing from a change where the reader does not know it."""
+    head = {"order_id": reader.order_id, "audience": reader.audience, "masked": reader.masked}
+    yield json.dumps(head)[:-1] + ', "entries": ['
+    comma = ""
+    for entries, names in batches_for(reader, wanted):
+        for entry in entries:
+            changes = [
+                {"field": change.field, **({"before": change.before} if change.was_seen else {}), "after": change.after}
+                for change in entry.changes
+            ]
+            row = {**_head(entry), "name": who(entry.actor, names), "changes": changes}
+            yield comma + json.dumps(row, ensure_ascii=False)
+            comma = ","
+    yield "]}\n"
+
+
+async def streamed(parts: Iterator[str]) -> AsyncIterator[str]:
+    """Yield ``parts``, made one by one in the thread that has the request's database connection."""
+
+    def following() -> str | None:
+        return next(parts, None)
+
+    while (part := await sync_to_async(following)()) is not None:
+        yield part
+
+
+def _head(entry: Entry) -> dict[str, Any]:
+    said = {name: getattr(entry, name) for name in ("actor", "source", "request", "reason", "role")}
+    at = entry.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"version": entry.version, "at": at, "kind": kind_of(entry), **said}
+
+
+def _table(rows: Any) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
