@@ -80,6 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    config.pluginmanager.import_plugin("realtime.testing")  # as pytest_plugins of a conftest.py would
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -89,14 +90,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip("left out with --no-browser")
         if browser.chromium() is None:
             pytest.fail(browser.REMEDY, pytrace=False)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown() -> None:
-    """Let the relay finish before the tables are emptied: TRUNCATE beside it is a deadlock."""
-    from realtime import relay
-
-    assert relay.rest(60)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,50 @@
+"""The pytest plugin behind ``pytest_plugins = ["realtime.testing"]``. Only pytest imports it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from .committing import capture_at_once, quiet
+from .faults import Faults, LossyBroker
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Let the relay finish before the tables are emptied: TRUNCATE beside it is a deadlock."""
+    from .. import relay
+
+    assert relay.rest(60), "the relay did not come to rest"
+    if nextitem is None:  # the test database is dropped next
+        quiet()
+
+
+@pytest.fixture
+def realtime_at_once(db: None) -> None:
+    """Statements of the test's transaction write their events when they end; see ``capture_at_once``."""
+    capture_at_once()
+
+
+def _with(**values: Any) -> Any:
+    return override_settings(REALTIME={**getattr(settings, "REALTIME", {}), **values})
+
+
+@pytest.fixture
+def realtime_bus() -> Iterator[None]:
+    """The bus of one process, a quick repair, and refusals at once: what sockets of a test need."""
+    with _with(BROKER="realtime.brokers.memory.MemoryBroker", REPAIR_SECONDS=0.1, REFUSAL_SECONDS=0.0):
+        yield
+
+
+@pytest.fixture
+def realtime_lossy_bus(request: pytest.FixtureRequest) -> Iterator[Faults]:
+    """The same with faults: drops, doubles and swaps; their seed may be given by ``indirect`` parameters."""
+    from .. import brokers
+
+    with _with(BROKER="realtime.testing.LossyBroker", REPAIR_SECONDS=0.1, REFUSAL_SECONDS=0.0):
+        broker = brokers.current()
+        assert isinstance(broker, LossyBroker)
+        broker.faults = Faults(seed=getattr(request, "param", 0))
+        yield broker.faults
