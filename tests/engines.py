@@ -80,7 +80,6 @@ def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    config.pluginmanager.import_plugin("realtime.testing")  # as pytest_plugins of a conftest.py would
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

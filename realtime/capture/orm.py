@@ -6,6 +6,7 @@ not seen here.
 
 from collections.abc import Collection, Iterable
 from contextlib import nullcontext
+from decimal import Decimal
 from functools import wraps
 from typing import Any
 
@@ -77,7 +78,19 @@ def _part_expressions(part: type[Part], prefix: str) -> dict[str, Any]:
 
 def _part_column(part: type[Part], path: str) -> Any:
     path = path.replace(".", "__")
-    return Subquery(newest_of(part).values(path)[:1]) if part.newest else F(f"{way_to(part)}__{path}")
+    return _Newest(newest_of(part).values(path)[:1]) if part.newest else F(f"{way_to(part)}__{path}")
+
+
+class _Newest(Subquery):
+    """The value as its column has it: SQLite forgets the places of a decimal that a subquery returns."""
+
+    def get_db_converters(self, connection: Any) -> list[Any]:
+        field = self.output_field
+        converters = list(super().get_db_converters(connection))
+        if not isinstance(field, models.DecimalField):
+            return converters
+        unit = Decimal(1).scaleb(-field.decimal_places)
+        return [*converters, lambda value, *_: None if value is None else value.quantize(unit)]
 
 
 def _state(feed: type[Feed], row: dict[str, Any]) -> State:

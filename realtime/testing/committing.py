@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from asgiref.sync import SyncToAsync
 from django.db import connections
 
 from .. import conf
@@ -48,7 +49,7 @@ def _close_transaction(alias: str) -> None:
 
 
 def quiet(timeout: float = 30.0) -> None:
-    """Wait until nothing of ``realtime`` works in the background any more, and its connections are closed.
+    """Wait until nothing of ``realtime`` works in the background any more, and other threads' connections are closed.
 
     Before tables are emptied or the test database is dropped: ``addClassCleanup(quiet)`` in a ``TransactionTestCase``.
     The pytest plugin does it by itself. The next write starts the relay again.
@@ -57,6 +58,8 @@ def quiet(timeout: float = 30.0) -> None:
 
     assert relay.rest(timeout), f"the relay did not come to rest within {timeout:g} s"
     relay.stop()
+    # Where sync_to_async runs what an async test writes, unless Django runs the test.
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result(timeout)
     for thread in threading.enumerate():
         if thread.name.startswith("realtime-reader"):
             thread.join(2.0)  # a hub that has ended has asked it to; one that has not keeps it

@@ -68,7 +68,9 @@ def difference(seen: Values | None, row: Values | None) -> str:
     """Say where a viewer's state and the row disagree; empty when they do not."""
     if seen is None or row is None:
         return "" if seen is row else f"shown {'nothing' if seen is None else 'a state'}, the row is {row}"
-    return "; ".join(f"{name}: shown {seen[name]!r}, the row has {row[name]!r}" for name in row if seen[name] != row[name])
+    return "; ".join(
+        f"{name}: shown {seen[name]!r}, the row has {row[name]!r}" for name in row if seen[name] != row[name]
+    )
 
 
 def assert_in_step(record: "models.Model | str", *users: Any) -> None:

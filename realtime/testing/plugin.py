@@ -1,6 +1,6 @@
 """The pytest plugin behind ``pytest_plugins = ["realtime.testing"]``. Only pytest imports it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -12,13 +12,20 @@ from .faults import Faults, LossyBroker
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+def pytest_runtest_teardown() -> None:
     """Let the relay finish before the tables are emptied: TRUNCATE beside it is a deadlock."""
     from .. import relay
 
     assert relay.rest(60), "the relay did not come to rest"
-    if nextitem is None:  # the test database is dropped next
-        quiet()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+    """Leave no connection behind when pytest-django drops the test database."""
+    made = yield
+    if fixturedef.argname == "django_db_setup":
+        fixturedef.addfinalizer(quiet)  # finalizers run last in, first out
+    return made
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
-from realtime.tests.deliveries.models import Delivery
+from realtime.tests.deliveries.models import Delivery, Route, Toll
+from realtime.tests.people import user
 
 Keys = Sequence[uuid.UUID]
 
@@ -34,6 +35,19 @@ class Path:
 
     def __str__(self) -> str:
         return self.name
+
+
+class RollBack(Exception):
+    """Ends a block without its work."""
+
+
+@transaction.atomic
+def record() -> uuid.UUID:
+    """Return the key of a new delivery with a route and a toll, made in one transaction."""
+    row = Delivery.objects.create(sender=user(), courier=user())
+    Route.objects.create(delivery=row, town="Ulm")
+    Toll.objects.create(delivery=row, amount=2)
+    return row.pk
 
 
 def keeper() -> Any:
@@ -63,7 +77,7 @@ def save_update_fields(keys: Keys, status: str) -> None:
 
 def save_expression(keys: Keys, status: str) -> None:
     for row in _rows(keys):
-        row.price = F("price") + 1  # type: ignore[assignment]
+        row.price = F("price") + 1
         row.save()
 
 

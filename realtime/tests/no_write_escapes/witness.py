@@ -56,10 +56,16 @@ class Witness:
         last = Event.objects.order_by("-id").first()
         self._since = last.pk if last else 0
 
+    def go_on(self) -> None:
+        """Tell SQLite, which does not name its transactions, that what follows is another one."""
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE witness SET tx = tx - 1")
+
     def histories(self, *, apart: bool) -> dict[str, list[State]]:
         """Return the states that each topic went through, commit by commit; ``None`` is a row that is gone.
 
-        SQLite does not name its transactions: there ``apart`` says that each write was one, else all were one.
+        On SQLite ``apart`` says that each write was a transaction, else all since ``go_on`` were one.
         """
         with connection.cursor() as cursor:
             cursor.execute("SELECT key, tx, state FROM witness ORDER BY key, seq")

@@ -1,55 +1,18 @@
 """No write escapes: twelve ways to write, in six modes; the events are the committed changes, whatever wrote them."""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
-from django.db import connection, connections, transaction
-from pytest_django import DjangoDbBlocker
+from django.db import connection, connections
 
-from realtime.tests.capturing import capture_by, kept
-from realtime.tests.deliveries.models import Delivery, Route, Toll
-from realtime.tests.paths import PATHS, Keys, Path, keeper
-from realtime.tests.people import user
-from realtime.tests.witness import Witness, watching
+from .paths import PATHS, Keys, Path, RollBack, record
+from .witness import Witness
 
 pytestmark = [pytest.mark.older]
-
-
-@pytest.fixture(scope="module")
-def db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """pytest-django sees by the name which databases to make."""
-    with kept(django_db_blocker):
-        yield
-
-
-@pytest.fixture(scope="module", params=["triggers", "orm"])
-def capture(request: pytest.FixtureRequest, db: None) -> Iterator[str]:
-    with capture_by(request.param):
-        yield request.param
-
-
-@pytest.fixture(scope="module")
-def witness(capture: str) -> Iterator[Witness]:
-    with watching() as found:
-        keeper()
-        yield found
-
-
-class RollBack(Exception):
-    """Ends a block without its work."""
-
-
-@transaction.atomic
-def record() -> uuid.UUID:
-    """Return the key of a new delivery with a route and a toll, made in one transaction."""
-    row = Delivery.objects.create(sender=user(), courier=user())
-    Route.objects.create(delivery=row, town="Ulm")
-    Toll.objects.create(delivery=row, amount=2)
-    return row.pk
 
 
 def in_vain(path: Path, keys: Keys, status: str) -> None:
@@ -132,7 +95,9 @@ def expectation(request: pytest.FixtureRequest, capture: str, path: Path, mode: 
 
 def prepared(witness: Witness) -> Sequence[uuid.UUID]:
     witness.begin()
-    return sorted(record() for _ in range(4))
+    keys = sorted(record() for _ in range(4))
+    witness.go_on()
+    return keys
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.run.__name__)
