@@ -5,7 +5,8 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from realtime.models import Event, Stream
+from realtime.models import Stream
+from realtime.testing import events_of
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery
 
@@ -20,8 +21,7 @@ def delivery(**values: Any) -> Delivery:
     return Delivery.objects.create(**{"sender": user(), "courier": user(), **values})
 
 
-def events(record: Delivery) -> list[Event]:
-    return list(Event.objects.filter(topic=DeliveryFeed.topic(record.pk)).order_by("version"))
+events = events_of
 
 
 def stream(record: Delivery) -> Stream:
