@@ -1,16 +1,23 @@
 """No write escapes: twelve ways to write, in six modes; the events are the committed changes, whatever wrote them."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from django.db import connection, connections
 
-from .paths import PATHS, Keys, Path, RollBack, record
-from .witness import Witness
+from realtime import relay
+from realtime.models import Event
+from realtime.tests.deliveries.feeds import DeliveryFeed
+from realtime.tests.deliveries.models import Route, Toll
+
+from .paths import PATHS, Keys, Path, RollBack, record, save
+from .witness import Witness, assert_chained
 
 pytestmark = [pytest.mark.older]
 
@@ -52,14 +59,23 @@ def savepoints(path: Path, keys: Keys) -> None:
 
 def concurrent_writers(path: Path, keys: Keys) -> None:
     def work(number: int) -> None:
+        with path.atomic():
+            path.write(keys, f"moved by {number}")
+
+    at_once([partial(work, number) for number in range(4)])
+
+
+def at_once(works: Sequence[Callable[[], None]]) -> None:
+    """Do each in a thread of its own, all at the same time."""
+
+    def run(work: Callable[[], None]) -> None:
         try:
-            with path.atomic():
-                path.write(keys, f"moved by {number}")
+            work()
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(work, number) for number in range(4)]:
+    with ThreadPoolExecutor(len(works)) as pool:
+        for done in [pool.submit(run, work) for work in works]:
             done.result()
 
 
@@ -112,3 +128,31 @@ def test_the_events_are_the_committed_changes(
     changed = witness.changes(apart=mode.apart) - made
     assert changed >= mode.writes if mode.writes else changed == 0, "the path does what it says"
     witness.assert_agrees(apart=mode.apart)
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer")
+def test_writers_of_a_record_and_of_its_parts_share_one_row_of_versions(capture: str, witness: Witness) -> None:
+    """They lock different rows: the delivery, its route, its tolls. Only the stream's lock is common."""
+    key, times = prepared(witness)[0], 15
+
+    def move() -> None:
+        for number in range(times):
+            save([key], f"stop {number}")
+
+    def reroute() -> None:
+        route = Route.objects.get(delivery=key)
+        for number in range(times):
+            route.town = f"town {number}"
+            route.save()
+
+    def pay() -> None:
+        for _ in range(times):
+            Toll.objects.create(delivery_id=key, amount=1)
+
+    at_once([move, reroute, pay])
+    assert relay.rest(60)
+    events = list(Event.objects.filter(topic=DeliveryFeed.topic(key)).order_by("version"))
+    assert_chained(events)
+    wrote = Counter(name for event in events[1:] for name in event.before or {})
+    assert wrote == {"status": times, "town": times, "last_toll": times}
+    assert len(events) == 1 + 3 * times, "each commit is one event"

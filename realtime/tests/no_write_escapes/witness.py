@@ -6,7 +6,7 @@ transaction, so for one key their sequence is the order of commits; what is roll
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import groupby
@@ -94,14 +94,14 @@ class Witness:
         logged = {topic: list(of_topic) for topic, of_topic in groupby(events, key=lambda event: event.topic)}
         seen = {topic: [_columns(event.state) for event in of_topic] for topic, of_topic in logged.items()}
         assert seen == self.histories(apart=apart)
-        for topic, of_topic in logged.items():
-            _assert_chained(topic, of_topic)
+        for of_topic in logged.values():
+            assert_chained(of_topic)
         positions = sorted(event.pos or 0 for event in events)
         assert positions == [positions[0] + number for number in range(len(positions))], "settled, each once"
 
 
-def _assert_chained(topic: str, events: list[Event]) -> None:
-    """Versions are 1, 2, 3 …, each ``before`` leads back to the state before, and the last state is the row."""
+def assert_chained(events: Sequence[Event]) -> None:
+    """Assert of all events of one topic: versions are 1, 2, 3 …, each ``before`` leads back to the state before, and the last state is the row."""
     assert [event.version for event in events] == list(range(1, len(events) + 1))
     assert [event.pos for event in events] == sorted(event.pos or 0 for event in events)
     state: State = None
@@ -111,6 +111,7 @@ def _assert_chained(topic: str, events: list[Event]) -> None:
         else:
             assert event.before == {name: old for name, old in state.items() if event.state[name] != old}
         state = event.state
+    topic = events[-1].topic
     stream = Stream.objects.get(topic=topic)
     assert (stream.version, stream.state) == (events[-1].version, events[-1].state)
     toll = state and state["last_toll"] and {name: state["last_toll"][name] for name in ("id", "amount")}
