@@ -19,8 +19,6 @@ from realtime.tests.deliveries.models import Route, Toll
 from .paths import PATHS, Keys, Path, RollBack, record, save
 from .witness import Witness, assert_chained
 
-pytestmark = [pytest.mark.older]
-
 
 def in_vain(path: Path, keys: Keys, status: str) -> None:
     """Write in a transaction, or in a savepoint, that is rolled back."""
