@@ -29,7 +29,7 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, 
 
 
 @pytest.fixture
-def realtime_at_once(db: None) -> None:
+def captured_at_once(db: None) -> None:
     """Statements of the test's transaction write their events when they end; see ``capture_at_once``."""
     capture_at_once()
 
@@ -39,14 +39,14 @@ def _with(**values: Any) -> Any:
 
 
 @pytest.fixture
-def realtime_bus() -> Iterator[None]:
+def memory_bus() -> Iterator[None]:
     """The bus of one process, a quick repair, and refusals at once: what sockets of a test need."""
     with _with(BROKER="realtime.brokers.memory.MemoryBroker", REPAIR_SECONDS=0.1, REFUSAL_SECONDS=0.0):
         yield
 
 
 @pytest.fixture
-def realtime_lossy_bus(request: pytest.FixtureRequest) -> Iterator[Faults]:
+def lossy_bus(request: pytest.FixtureRequest) -> Iterator[Faults]:
     """The same with faults: drops, doubles and swaps; their seed may be given by ``indirect`` parameters."""
     from .. import brokers
 

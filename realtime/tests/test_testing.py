@@ -100,7 +100,7 @@ def test_a_write_that_escaped_is_named_with_the_field_and_the_viewer() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_wait_in_vain_says_what_was_seen_and_leaves_no_hub(realtime_bus: None) -> None:
+async def test_a_wait_in_vain_says_what_was_seen_and_leaves_no_hub(memory_bus: None) -> None:
     record = await made()
     with pytest.raises(AssertionError) as failure:
         async with connect_as(record.sender, path_of(record), patience=0.5) as socket:
@@ -111,7 +111,7 @@ async def test_a_wait_in_vain_says_what_was_seen_and_leaves_no_hub(realtime_bus:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_closed_socket_says_so(realtime_bus: None) -> None:
+async def test_a_closed_socket_says_so(memory_bus: None) -> None:
     record = await made()
     async with connect_as(None, path_of(record)) as nobody:
         with pytest.raises(AssertionError, match="closed with 4401"):
@@ -119,9 +119,9 @@ async def test_a_closed_socket_says_so(realtime_bus: None) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("realtime_lossy_bus", range(3), indirect=True)
-async def test_a_lossy_broker_changes_nothing_that_is_seen(realtime_lossy_bus: Faults) -> None:
-    await shown_in_order(realtime_lossy_bus)
+@pytest.mark.parametrize("lossy_bus", range(3), indirect=True)
+async def test_a_lossy_broker_changes_nothing_that_is_seen(lossy_bus: Faults) -> None:
+    await shown_in_order(lossy_bus)
 
 
 @pytest.mark.skipif("not os.environ.get('REDIS_URL')", reason="no Valkey on this platform")

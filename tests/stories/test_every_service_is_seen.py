@@ -25,7 +25,7 @@ from tests.stories.acts import Scene
 
 Frame = dict[str, Any]
 
-pytestmark = pytest.mark.usefixtures("db", "realtime_bus")
+pytestmark = pytest.mark.usefixtures("db", "memory_bus")
 
 UNSEEN = {"refund_post": "no slot shows a refund; the steps that refund, drop and reprice, change other fields"}
 

@@ -101,7 +101,7 @@ class Witness:
 
 
 def assert_chained(events: Sequence[Event]) -> None:
-    """Assert of all events of a topic: versions are 1, 2, 3 …, each ``before`` leads back, the last state is the row."""
+    """Assert of all events of a topic: versions are 1, 2, 3 …, ``before`` leads back, the last state is the row."""
     assert [event.version for event in events] == list(range(1, len(events) + 1))
     assert [event.pos for event in events] == sorted(event.pos or 0 for event in events)
     state: State = None
