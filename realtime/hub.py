@@ -85,7 +85,7 @@ class Hub:
             self._unwatch(member, topic)
         if not self._watchers:
             loop = asyncio.get_running_loop()
-            loop.call_later(conf.current().linger_seconds, self._end_when_idle)
+            loop.call_later(conf.current().linger_seconds, self.end_when_idle)
 
     def deliver(self, update: Update) -> None:
         """Take a committed update from the bus, in any order and any number of times."""
@@ -235,7 +235,8 @@ class Hub:
         if not task.cancelled() and task.exception() is not None:
             logger.error("a task of the hub ended", exc_info=task.exception())
 
-    def _end_when_idle(self) -> None:
+    def end_when_idle(self) -> None:
+        """End, unless somebody watches."""
         if not self._watchers:
             self.end()
 

@@ -94,6 +94,11 @@ class Relay:
         if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join(conf.current().flush_seconds)
 
+    def stop(self) -> None:
+        """End, and let the next wake start again: its connection is closed in between."""
+        self.end()
+        self._ending = False
+
     def forget(self) -> None:
         """Start afresh: threads do not survive a fork."""
         self.__init__()  # type: ignore[misc]
@@ -185,6 +190,7 @@ serve = _relay.serve
 unserve = _relay.unserve
 rest = _relay.rest
 end = _relay.end
+stop = _relay.stop
 
 atexit.register(_relay.end)
 if hasattr(os, "register_at_fork"):

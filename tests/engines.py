@@ -91,14 +91,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.fail(browser.REMEDY, pytrace=False)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown() -> None:
-    """Let the relay finish before the tables are emptied: TRUNCATE beside it is a deadlock."""
-    from realtime import relay
-
-    assert relay.rest(60)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def nobody_left(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """End the relay and other threads' connections, so that the test database can be dropped."""

@@ -11,7 +11,8 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 
 from realtime.capture import postgres
-from realtime.models import Event, Stream
+from realtime.models import Stream
+from realtime.testing import events_of
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery
 
@@ -34,8 +35,7 @@ def set_status(key: Any, status: str) -> None:
     record.save(update_fields=["status"])
 
 
-def events(record: Delivery) -> list[Event]:
-    return list(Event.objects.filter(topic=DeliveryFeed.topic(record.pk)).order_by("version"))
+events = events_of
 
 
 def stream(record: Delivery) -> Stream:

@@ -1,0 +1,1 @@
+"""No write escapes the capture: write paths, a witness that shares nothing with it, and their comparison."""
