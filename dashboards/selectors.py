@@ -14,7 +14,7 @@ from orders.audience import BOOSTER, CLIENT, PROSPECT
 from orders.exceptions import OrderNotFound
 from orders.feeds import OrderFeed
 from orders.models import OPEN, BaseOrder, Decision, Status
-from orders.selectors import order_for, order_verbs, orders_available, orders_of
+from orders.selectors import order_for, order_offers, order_verbs, orders_available, orders_of
 from realtime import log, masking
 from wallet.models import Transaction
 from wallet.selectors import transactions_of_order
@@ -115,7 +115,7 @@ def sight_for(user: User, text: str) -> Sight:
     return Sight(
         order=order,
         frame=frame,
-        verbs=order_verbs(user, order),
+        verbs=order_offers(user, order),
         options=[name for name in ("duo", "streaming", "turbo") if getattr(order, name)],
         page=page,
         way=page.way(order) if page else None,
