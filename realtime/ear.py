@@ -73,7 +73,7 @@ class Ear:
         await brokers.current().publish(group, seal(Beat(self._nonce), brokers.key()))
 
     async def prove(self, reader: Reader) -> None:
-        """Send a nonce; when several in a row were not heard, subscribe afresh. Gives hints under way time to come."""
+        """Send a nonce; when several in a row were not heard, subscribe afresh."""
         await self._learn_epoch(reader)
         if not self._confirmed.is_set():
             return
@@ -81,7 +81,6 @@ class Ear:
         self._unheard += 1
         with suppress(BrokerError):
             await self._beat(self._beats % brokers.base.GROUPS)
-        await asyncio.sleep(0.1)
         if self._unheard > self.SILENT_BEATS and self._listening is not None:
             self._unheard = 0
             logger.warning("the bus does not carry our own nonce: subscribing afresh")

@@ -34,6 +34,9 @@ class Hub:
     MESSAGE_CHARS = 500
     """Longest foreign message that is repeated to viewers."""
 
+    HINTS_UNDER_WAY = 0.1
+    """Seconds that hints of what repair has just read get to arrive: then there is nothing to read again."""
+
     _hubs: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = weakref.WeakKeyDictionary()
 
     @classmethod
@@ -203,7 +206,8 @@ class Hub:
             except DatabaseError as error:
                 self._failed("repair", error)
                 continue
-            await self._ear.prove(reader)
+            self._work("proof", partial(self._ear.prove, reader))  # a hanging layer holds nobody up
+            await asyncio.sleep(self.HINTS_UNDER_WAY)
             for topic, version in heads.items():
                 for member in list(self._watchers.get(topic, ())):
                     effects = member.session.head(topic, version)

@@ -24,11 +24,14 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
 
 
 class Lossy(MemoryBroker):
-    """Loses every hint while ``loses`` is set; nonces pass."""
+    """Loses every hint while ``loses`` is set; nonces pass. Takes nothing and says nothing while it ``hangs``."""
 
     loses = False
+    hangs = False
 
     async def publish(self, group: int, body: str) -> None:
+        while self.hangs:
+            await asyncio.sleep(0.01)
         if not (self.loses and '"type":"hints"' in body):
             await super().publish(group, body)
 
@@ -161,6 +164,18 @@ async def test_too_much_missed_is_the_newest_state_with_prev(broker: Lossy, sett
     for frame in screen.frames[1:]:
         assert frame.get("prev", frame["version"] - 1) == had
         had = frame["version"]
+
+
+async def test_a_layer_that_hangs_holds_up_nobody(broker: Lossy) -> None:
+    record = await made()
+    screen = await watching(record)
+    await eventually(lambda: Hub.current()._ear._confirmed.is_set())
+    broker.hangs = True
+    await save(record, status="moving")
+    await eventually(lambda: screen.versions() == [1, 2])
+    await save(record, status="there")
+    await eventually(lambda: screen.versions() == [1, 2, 3])
+    broker.hangs = False
 
 
 async def test_who_loses_the_record_gets_its_code_and_nothing_after(broker: Lossy) -> None:
