@@ -57,6 +57,12 @@ def test_a_booster_reports_progress(people, browser_of):
     assert response.json()["frame"]["reached_division"] == 3
 
 
+def test_a_booster_who_chooses_the_goal_need_not_set_the_marks_back(people, browser_of):
+    goal = division_of(people.order).desired
+    act(browser_of(people.booster), people.order, "report", reached=f"{goal.rank}-{goal.division}", marks="3")
+    assert division_of(people.order).reached == goal
+
+
 def test_a_booster_pauses_and_resumes(people, browser_of):
     act(browser_of(people.booster), people.order, "pause")
     assert people.order.status == "Paused"
