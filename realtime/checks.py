@@ -8,11 +8,13 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import FieldDoesNotExist
-from django.db import models
+from django.db import connections, models
 from django.utils.module_loading import import_string
 
 from . import conf
 from .brokers.base import Broker
+from .capture import inspection
+from .capture.base import by_triggers
 from .feeds import Feed, Many, Record, Slot, all_feeds
 
 
@@ -88,6 +90,28 @@ def check_feeds(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
                 hint = "Declare a stored column or an ORM path to one; let the service store what is computed."
                 found.append(Error(f"{where}: {problem}", hint=hint, obj=feed, id="realtime.E005"))
     return found
+
+
+@register(Tags.database)
+def check_capture(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """W003: triggers that do not fire, are of other declarations, or fail. Asks the database, so only when told to.
+
+    Silent before the first ``migrate``.
+    """
+    using = conf.current().database
+    if using not in (databases or ()) or not by_triggers(using) or not inspection.is_migrated(connections[using]):
+        return []
+    troubles = inspection.troubles(connections[using])
+    found = [f"Capture triggers are {what} on {', '.join(tables)}." for what, tables in troubles.items()]
+    if not found and inspection.is_stale(connections[using]):
+        found = ["The capture triggers are not those of the declarations."]
+    if not found:
+        broken = inspection.broken(connections[using])
+        found = [f"Nothing is captured of {feed}: {reason}." for feed, reason in broken.items()]
+    hint = "Writes may escape: run migrate, which installs them, then realtime_reconcile. realtime_doctor says more."
+    return [checks.Warning(message, hint=hint, id="realtime.W003") for message in found]
 
 
 def _paths(feed: type[Feed]) -> Iterator[tuple[str, type[models.Model], str, bool]]:

@@ -25,8 +25,14 @@ class Ear:
     SILENT_BEATS = 3
     """Own nonces in a row that may stay unheard before the subscriptions are made afresh."""
 
-    def __init__(self, deliver: Callable[[Update], None], hinted: Hinted, confirmed: Callable[[], None]) -> None:
-        self._deliver, self._hinted, self._on_confirmed = deliver, hinted, confirmed
+    def __init__(
+        self,
+        deliver: Callable[[Update], None],
+        hinted: Hinted,
+        confirmed: Callable[[], None],
+        rotated: Callable[[], None],
+    ) -> None:
+        self._deliver, self._hinted, self._on_confirmed, self._on_rotated = deliver, hinted, confirmed, rotated
         self._nonce = secrets.token_hex(8)
         self._beats = self._unheard = 0
         self._epoch = ""
@@ -87,8 +93,12 @@ class Ear:
             self._listening.cancel()
 
     async def _learn_epoch(self, reader: Reader) -> None:
+        """Take hints of the database's epoch only; another one than before is another history, and the hub is told."""
         with suppress(DatabaseError):
-            self._epoch = await reader.call(log.epoch)
+            before, self._epoch = self._epoch, await reader.call(log.epoch)
+            if before not in ("", self._epoch):
+                logger.warning("the epoch was rotated: every socket starts afresh")
+                self._on_rotated()
 
     def _heard(self, body: str) -> None:
         try:
@@ -142,4 +152,5 @@ class Ear:
             errand.cancel()
         self._confirmed.clear()
         self._followed.clear()
+        self._epoch = ""
         self._unheard = 0

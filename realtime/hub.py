@@ -56,7 +56,7 @@ class Hub:
         self._working: set[str] = set()
         self._reader: Reader | None = None
         self._look_now = asyncio.Event()
-        self._ear = Ear(self.deliver, self.hinted, self._look_now.set)
+        self._ear = Ear(self.deliver, self.hinted, self._look_now.set, self._start_afresh)
 
     async def join(self, member: Member, topic: str, *, snapshot: bool = True) -> bool:
         """Watch ``topic`` for ``member`` and send its state; ``False``: there is no such record for this viewer.
@@ -121,6 +121,13 @@ class Hub:
         """The version that took the viewer's right away ends his watching; nothing after it is sent."""
         self._unwatch(member, topic)
         member.end(Close.NOT_FOUND)
+
+    def _start_afresh(self) -> None:
+        """What the sockets hold is of another history (a restored backup): they come back and get this one's state."""
+        for topic, watchers in list(self._watchers.items()):
+            for member in list(watchers):
+                self._unwatch(member, topic)
+                member.end(Close.DRAIN)
 
     def _watch(self, member: Member, topic: str) -> None:
         self._watchers.setdefault(topic, {})[member] = None

@@ -3,8 +3,10 @@
 import logging
 from typing import Any
 
+from django.db import connections
+
 from . import conf
-from .capture import postgres
+from .capture import inspection, postgres
 from .capture.base import by_triggers
 
 logger = logging.getLogger("realtime.installation")
@@ -17,6 +19,8 @@ def before_migrate(*, using: str, plan: list[Any], **_: Any) -> None:
 
 
 def after_migrate(*, using: str, **_: Any) -> None:
-    """Put the triggers in force that the declarations ask for; nothing to do when they are."""
-    if using == conf.current().database and by_triggers(using) and postgres.install(using):
+    """Put the triggers in force that the declarations ask for; nothing to do when they all are."""
+    if using != conf.current().database or not by_triggers(using):
+        return
+    if postgres.install(using, anew=bool(inspection.troubles(connections[using]))):
         logger.info("the capture triggers are in force on %s", using)

@@ -4,7 +4,7 @@ Everything here is one short database operation and knows no socket and no bus.
 """
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from django.db import Error as DatabaseError
@@ -82,23 +82,33 @@ def context_of(who: actor.Actor) -> dict[str, str]:
     return {name: value for name in ("source", "request", "reason") if (value := getattr(who, name))}
 
 
-def reconcile(feed: type[Feed], keys: Collection[Any], *, source: str = "reconcile", wait: bool = True) -> list[Event]:
-    """Compare rows with the last logged states; each difference becomes an event with this ``source``.
-
-    For what nothing captured, a restored table or a write with triggers off, and for related rows. Locks nothing
-    where nothing differs.
-    """
+def differing(feed: type[Feed], keys: Collection[Any]) -> list[Any]:
+    """Return those of ``keys`` whose row is not what was last logged; a row that a writer is at may be among them."""
     using = conf.current().database
     topics = {feed.topic(key): key for key in keys}
     logged = dict(Stream.objects.using(using).filter(topic__in=topics).values_list("topic", "state"))
     rows = orm.read(feed, keys, using=using)
-    differing = [key for topic, key in topics.items() if logged.get(topic) != rows.get(key)]
+    return [key for topic, key in topics.items() if logged.get(topic) != rows.get(key)]
+
+
+def reconcile(
+    feed: type[Feed], keys: Collection[Any], *, source: str = "reconcile", wait: bool = True, keep: bool = True
+) -> list[Event]:
+    """Compare rows with the last logged states; each difference becomes an event with this ``source``.
+
+    For what nothing captured, a restored table or a write with triggers off, and for related rows. Locks nothing
+    where nothing differs, and one stream at a time where something does. Without ``wait`` a stream that is being
+    written is passed over. Without ``keep`` all of it is rolled back: what would be written.
+    """
+    using = conf.current().database
     written = []
     who = actor.current()
     with actor.acting(who.name, source=source, request=who.request, reason=who.reason):
-        for key in sorted(differing, key=feed.topic):
+        for key in sorted(differing(feed, keys), key=feed.topic):
             with transaction.atomic(using=using):
                 written.append(record(feed, key, mark=uuid.uuid4().hex, wait=wait))
+                if not keep:
+                    transaction.set_rollback(True, using=using)
     return [event for event in written if event is not None]
 
 
@@ -156,24 +166,29 @@ def states(topics: Collection[str]) -> dict[str, Update]:
     using = conf.current().database
     streams = Stream.objects.using(using).filter(topic__in=topics)
     found = {stream.topic: _of_stream(stream) for stream in streams}
-    missing = [topic for topic in topics if topic not in found]
-    if missing and _begin(missing, using):
-        found |= {stream.topic: _of_stream(stream) for stream in streams.filter(topic__in=missing)}
+    missing: dict[type[Feed], list[Any]] = {}
+    for topic in topics:
+        if topic not in found:
+            missing.setdefault(feed_of(topic), []).append(key_of(topic))
+    begun = [feed.topic(key) for feed, keys in missing.items() for key in begin(feed, keys)]
+    if begun:
+        found |= {stream.topic: _of_stream(stream) for stream in streams.filter(topic__in=begun)}
     return {topic: update for topic, update in found.items() if update.state is not None}
 
 
-def _begin(topics: Sequence[str], using: str) -> bool:
-    """Make the ``Stream`` rows of records that have none. A writer's own row, made meanwhile, wins."""
-    keys: dict[type[Feed], list[Any]] = {}
-    for topic in topics:
-        keys.setdefault(feed_of(topic), []).append(key_of(topic))
-    rows = [
-        Stream(topic=feed.topic(key), state=state)
-        for feed, wanted in keys.items()
-        for key, state in orm.read(feed, wanted, using=using).items()
-    ]
-    Stream.objects.using(using).bulk_create(rows, ignore_conflicts=True)
-    return bool(rows)
+def begin(feed: type[Feed], keys: Collection[Any]) -> list[Any]:
+    """Make the ``Stream`` rows, with version 0, of records that have none; return the keys of these records.
+
+    A writer's own row, made meanwhile, wins. In the order of topics, as the capture inserts: nobody waits crosswise.
+    """
+    using = conf.current().database
+    topics = {feed.topic(key): key for key in keys}
+    there = Stream.objects.using(using).filter(topic__in=topics).values_list("topic", flat=True)
+    missing = [topics[topic] for topic in topics.keys() - set(there)]
+    rows = orm.read(feed, missing, using=using) if missing else {}
+    streams = [Stream(topic=feed.topic(key), state=rows[key]) for key in sorted(rows, key=feed.topic)]
+    Stream.objects.using(using).bulk_create(streams, ignore_conflicts=True)
+    return list(rows)
 
 
 def true_state(topic: str) -> Update | None:
@@ -207,6 +222,16 @@ def missed(after: Mapping[str, int], *, limit: int) -> dict[str, list[Update]]:
 def epoch() -> str:
     """Return the identity of this database's history; it differs after a restored backup was rotated."""
     return _epoch_row(lock=False).epoch
+
+
+def rotate_epoch() -> str:
+    """Give this database's history a new identity, after a restored backup; return it."""
+    using = conf.current().database
+    with transaction.atomic(using=using):
+        row = _epoch_row(lock=True)
+        row.epoch = uuid.uuid4().hex
+        row.save(using=using, update_fields=["epoch"])
+    return row.epoch
 
 
 def _epoch_row(*, lock: bool) -> Epoch:

@@ -14,6 +14,10 @@ PREFIX = "realtime_capture"
 """Every function, trigger and table of the capture begins with it."""
 
 
+EVENTS = {"insert": ("new",), "update": ("old", "new"), "delete": ("old",)}
+"""What a statement does to rows, and which of them there are to look at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A table whose rows are a part of a feed's state: ``column`` holds the record's key.
@@ -35,6 +39,10 @@ class Source:
         table = re.sub(r"\W", "", self.table).lower()[:15]
         digest = hashlib.sha256(f"{self.feed} {self.table} {self.column}".encode()).hexdigest()[:8]
         return f"{PREFIX}_{self.feed[:10]}_{table}_{digest}"
+
+    @property
+    def triggers(self) -> list[str]:
+        return [f"{self.name}_{event}" for event in (*EVENTS, "truncate")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +115,12 @@ $body$;
 
 def mark(source: Source, schema: str) -> str:
     """Return the triggers of one table: each statement marks the records that its rows belong to, before and after."""
-    events = {"INSERT": ("new",), "UPDATE": ("old", "new"), "DELETE": ("old",)}
-    parts = [_marking(source, schema, event, rows) for event, rows in events.items()]
+    parts = [_marking(source, schema, event, rows) for event, rows in EVENTS.items()]
     return "\n".join([*parts, _truncating(source, schema)])
 
 
 def _marking(source: Source, schema: str, event: str, rows: Iterable[str]) -> str:
-    name = f"{source.name}_{event.lower()}"
+    name = f"{source.name}_{event}"
     keys = " UNION ".join(_owners(source, f"{row}_rows") for row in rows)
     tables = " ".join(f"{row.upper()} TABLE AS {row}_rows" for row in rows)
     return f"""
@@ -127,7 +134,7 @@ BEGIN
     RETURN NULL;
 END $body$;
 REVOKE ALL ON FUNCTION {name}() FROM PUBLIC;
-CREATE OR REPLACE TRIGGER {name} AFTER {event} ON {source.table}
+CREATE OR REPLACE TRIGGER {name} AFTER {event.upper()} ON {source.table}
 REFERENCING {tables} FOR EACH STATEMENT EXECUTE FUNCTION {name}();
 """
 
@@ -197,6 +204,7 @@ BEGIN
 EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function THEN
     -- A column was renamed under us. The writer is not stopped; the check says W003, reconcile writes what was missed.
     RAISE WARNING 'realtime: not captured, run migrate: %', SQLERRM;
+    DELETE FROM {PREFIX}_marks WHERE transaction = NEW.transaction;
     RETURN NULL;
 END $body$;
 REVOKE ALL ON FUNCTION {PREFIX}_flush() FROM PUBLIC;

@@ -143,6 +143,11 @@ def _ends(feed: type[Feed], connection: Any) -> Iterable[End]:
             yield End(feed.name, relation.name, quote(model._meta.db_table), key, tuple(columns))
 
 
+def sources(connection: Any) -> list[Source]:
+    """Return every table whose rows are a part of a feed's state, once for each feed."""
+    return [source for feed in all_feeds() for source in _sources(feed, connection)]
+
+
 def wanted(connection: Any) -> tuple[str, str]:
     """Return the SQL that the declarations ask for, and its checksum."""
     with connection.cursor() as cursor:
@@ -153,8 +158,8 @@ def wanted(connection: Any) -> tuple[str, str]:
     parts = [functions.MARKS, functions.DIFFERENCE]
     parts += [functions.state(shape, schema) for shape in shapes]
     parts += [functions.flush(shapes, schema)]
-    parts += [functions.mark(source, schema) for feed in feeds for source in _sources(feed, connection)]
     parts += [functions.follow(end, schema) for feed in feeds for end in _ends(feed, connection)]
+    parts += [functions.mark(source, schema) for source in sources(connection)]
     text = "\n".join(parts)
     return text, hashlib.sha256(text.encode()).hexdigest()
 
@@ -168,11 +173,14 @@ def installed(connection: Any) -> str:
     return found[0] if found else ""
 
 
-def install(using: str) -> bool:
-    """Put the triggers in force; ``False`` when they already were. One transaction: no write slips between."""
+def install(using: str, *, anew: bool = False) -> bool:
+    """Put the triggers in force; ``False`` when they already were, by their checksum, and are not wanted ``anew``.
+
+    One transaction: no write slips between.
+    """
     connection = connections[using]
     text, checksum = wanted(connection)
-    if installed(connection) == checksum:
+    if installed(connection) == checksum and not anew:
         return False
     with transaction.atomic(using=using), connection.cursor() as cursor:
         cursor.execute(functions.DROP)

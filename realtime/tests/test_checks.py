@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage, run_checks
+from django.core.management import call_command
+from django.db import connection
 from pytest_django import Settings
 
 from realtime import checks, feeds
 from realtime.feeds import Feed, Field
 from realtime.tests.deliveries.models import Delivery
+from realtime.tests.people import trigger_of, triggers
 
 
 def ours() -> dict[str, CheckMessage]:
@@ -78,3 +81,72 @@ def test_a_path_that_is_no_stored_column(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(found) == 5
     assert "Delivery stores no column 'full_name'" in found[1]
     assert "Delivery.status is no foreign key" in found[3]
+
+
+def of_the_database() -> list[CheckMessage]:
+    return [message for message in run_checks(databases=["default"]) if str(message.id).startswith("realtime.")]
+
+
+@triggers
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("DROP TRIGGER {trigger} ON deliveries_route", "missing on deliveries_route"),
+        ("ALTER TABLE deliveries_route DISABLE TRIGGER {trigger}", "disabled on deliveries_route"),
+        ("ALTER TABLE deliveries_route ENABLE REPLICA TRIGGER {trigger}", "on for replicas only on deliveries_route"),
+        ("COMMENT ON FUNCTION realtime_capture_flush() IS 'of older declarations'", "not those of the declarations"),
+        ("DROP TABLE realtime_capture_marks CASCADE", "missing on realtime_capture_marks"),
+    ],
+)
+def test_triggers_that_do_not_fire_are_named_and_migrate_mends_them(damage: str, said: str) -> None:
+    assert of_the_database() == []
+    with connection.cursor() as cursor:
+        cursor.execute(damage.format(trigger=trigger_of("deliveries_route", "update")))
+    try:
+        (message,) = of_the_database()
+        assert (message.id, said in message.msg) == ("realtime.W003", True), message.msg
+        assert "run migrate" in str(message.hint)
+        assert ours() == {}, "the database is asked only when that is wanted"
+    finally:
+        call_command("migrate", verbosity=0)
+    assert of_the_database() == []
+
+
+@triggers
+@pytest.mark.django_db(transaction=True)
+def test_a_database_before_its_first_migration_is_silent() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE realtime_stream RENAME TO realtime_stream_away")
+        try:
+            assert of_the_database() == []
+        finally:
+            cursor.execute("ALTER TABLE realtime_stream_away RENAME TO realtime_stream")
+
+
+def test_databases_without_triggers_are_not_asked(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "CAPTURE": "orm"}
+    assert checks.check_capture(None, databases=["default"]) == []
+
+
+@triggers
+@pytest.mark.django_db(transaction=True)
+def test_functions_of_a_column_that_was_renamed_are_named() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE deliveries_route RENAME COLUMN town TO place")
+        try:
+            (message,) = of_the_database()
+        finally:
+            cursor.execute("ALTER TABLE deliveries_route RENAME COLUMN place TO town")
+    assert message.id == "realtime.W003"
+    assert "of delivery: column" in message.msg
+    assert of_the_database() == []
+
+
+@triggers
+@pytest.mark.django_db(transaction=True)
+def test_a_declaration_that_was_changed_since_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = feeds.feed_named("delivery")
+    monkeypatch.setattr(feed, "fields", {**feed.fields, "memo": Field("memo")})
+    (message,) = of_the_database()
+    assert "not those of the declarations" in message.msg
