@@ -36,6 +36,14 @@ def reconcile(feed: type[Feed], *, batch: int, keys: list[Any] | None = None, ke
         yield Page(len(page), len(log.reconcile(feed, page, wait=True, keep=keep)), page[-1] if page else None)
 
 
+def catch_up(feed: type[Feed], *, batch: int) -> int:
+    """Compare every record that the log has a state of, or had; return the number of events that this made."""
+    streams = Stream.objects.using(conf.current().database).filter(topic__startswith=f"{feed.name}.")
+    pages = _pages(streams, "topic", batch)
+    keys = ([feed.key(topic.removeprefix(f"{feed.name}.")) for topic in page] for page in pages)
+    return sum(len(log.reconcile(feed, [key for key in page if key is not None])) for page in keys)
+
+
 def begin(feed: type[Feed], *, batch: int) -> Iterator[Page]:
     """Make the ``Stream`` rows of all records that have none; each page is committed by itself."""
     for page in _records(feed, batch):

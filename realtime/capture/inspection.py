@@ -33,6 +33,7 @@ def is_migrated(connection: Any) -> bool:
 def triggers(connection: Any) -> list[Trigger]:
     """Return every trigger that the declarations ask for, as the catalogue has it."""
     wanted = [(source.table, name) for source in postgres.sources(connection) for name in source.triggers]
+    wanted += [(end.table, end.name) for end in postgres.ends(connection)]
     wanted.append((f"{PREFIX}_marks", f"{PREFIX}_flush"))
     tables, names = zip(*wanted, strict=True)
     with connection.cursor() as cursor:

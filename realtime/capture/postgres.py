@@ -148,6 +148,11 @@ def sources(connection: Any) -> list[Source]:
     return [source for feed in all_feeds() for source in _sources(feed, connection)]
 
 
+def ends(connection: Any) -> list[End]:
+    """Return every table whose rows states show by a relation."""
+    return [end for feed in all_feeds() for end in _ends(feed, connection)]
+
+
 def wanted(connection: Any) -> tuple[str, str]:
     """Return the SQL that the declarations ask for, and its checksum."""
     with connection.cursor() as cursor:
@@ -158,7 +163,7 @@ def wanted(connection: Any) -> tuple[str, str]:
     parts = [functions.MARKS, functions.DIFFERENCE]
     parts += [functions.state(shape, schema) for shape in shapes]
     parts += [functions.flush(shapes, schema)]
-    parts += [functions.follow(end, schema) for feed in feeds for end in _ends(feed, connection)]
+    parts += [functions.follow(end, schema) for end in ends(connection)]
     parts += [functions.mark(source, schema) for source in sources(connection)]
     text = "\n".join(parts)
     return text, hashlib.sha256(text.encode()).hexdigest()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.apps import apps
 
-from ..feeds import synchronised_models
+from ..capture.sources import held_models
 from .finding import RECONCILE, Finding
 
 _CALLS = {"update", "bulk_create", "bulk_update"}
@@ -46,7 +46,7 @@ def _files() -> Iterator[Path]:
 def calls(path: Path) -> Iterator[tuple[str, str]]:
     """Yield ``file:line`` and the call, for what may write a synchronised table in a module that names its model."""
     text = path.read_text(errors="replace")
-    models = synchronised_models()
+    models = held_models()
     tables = [model._meta.db_table for model in models]
     names_model = any(model.__name__ in text for model in models)
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..feeds import synchronised_models
+from ..capture.sources import held_models
 from .finding import RECONCILE, Finding
 
 _WRITERS = """
@@ -30,7 +30,7 @@ _WITHOUT_TRIGGERS = """
 
 def examine(connection: Any) -> Iterator[Finding]:
     """Yield the roles that may write, and a failure for each whose sessions begin with triggers off."""
-    tables = [connection.ops.quote_name(model._meta.db_table) for model in synchronised_models()]
+    tables = [connection.ops.quote_name(model._meta.db_table) for model in held_models()]
     with connection.cursor() as cursor:
         cursor.execute(_WRITERS, [tables])
         writers = cursor.fetchall()
