@@ -4,4 +4,4 @@ import os
 
 from gameBoosterss.settings import *  # noqa: F403
 
-STATIC_ROOT = os.environ["STATIC_FOLDER"]
+STATIC_ROOT = os.environ.get("STATIC_FOLDER", "")

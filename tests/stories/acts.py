@@ -101,9 +101,10 @@ def order_drop(people: Cast) -> Scene:
 
 
 def order_reprice(people: Cast) -> Scene:
-    prices = {"actual_price": Decimal("99.90"), "booster_price": Decimal("66.60")}
+    words = {"actual_price": Decimal("99.90"), "booster_price": Decimal("66.60"), "reason": "Asked."}
     return running(
-        people, lambda order_id: orders.order_reprice(order_id=order_id, **prices, reason="Asked.", by=people.manager)
+        people,
+        lambda order_id: orders.order_reprice(order_id=order_id, **words, by=people.manager, idempotency_key="asked"),
     )
 
 
