@@ -128,7 +128,7 @@ def wanted(connection: Any) -> tuple[str, str]:
         schema = connection.ops.quote_name(cursor.fetchone()[0])
     feeds = all_feeds()
     shapes = [_shape(feed, connection) for feed in feeds]
-    parts = [functions.MARKS, functions.DIFFERENCE]
+    parts = [functions.MARKS]
     parts += [functions.state(shape, schema) for shape in shapes]
     parts += [functions.flush(shapes, schema)]
     parts += [functions.mark(source, schema) for feed in feeds for source in _sources(feed, connection)]
