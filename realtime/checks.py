@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 
 from . import conf
 from .brokers.base import Broker
-from .feeds import Feed, Field, Record, all_feeds
+from .feeds import Feed, Many, Record, Slot, all_feeds
 
 
 @register("realtime")
@@ -87,30 +87,39 @@ def check_feeds(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
     """E005: a declared path is no stored column."""
     found: list[CheckMessage] = []
     for feed in all_feeds():
-        for where, model, path in _paths(feed):
-            problem = _problem(model, path)
+        for where, model, path, many in _paths(feed):
+            problem = _problem(model, path, many=many)
             if problem:
                 hint = "Declare a stored column or an ORM path to one; let the service store what is computed."
                 found.append(Error(f"{where}: {problem}", hint=hint, obj=feed, id="realtime.E005"))
     return found
 
 
-def _paths(feed: type[Feed]) -> Iterator[tuple[str, type[models.Model], str]]:
+def _paths(feed: type[Feed]) -> Iterator[tuple[str, type[models.Model], str, bool]]:
     for gate in feed.gates:
-        yield f"{feed.__qualname__}.gates", feed.model, gate
+        yield f"{feed.__qualname__}.gates", feed.model, gate, False
     for name, field in feed.fields.items():
-        if isinstance(field, Field):
-            yield f"{feed.__qualname__}.{name}", feed.model, field.path
+        if not isinstance(field, Slot):
+            yield f"{feed.__qualname__}.{name}", feed.model, field.path, isinstance(field, Many)
     for part in feed.parts:
-        yield f"{part.__qualname__}.owner", part.model, part.owner
+        yield f"{part.__qualname__}.owner", part.model, part.owner, False
         for name, value in part.fills.items():
             for path in value.paths.values() if isinstance(value, Record) else [value.path]:
-                yield f"{part.__qualname__}.{name}", part.model, path
+                yield f"{part.__qualname__}.{name}", part.model, path, False
 
 
-def _problem(model: type[models.Model], path: str) -> str:
-    """Return why ``path`` does not lead from ``model`` to a column by foreign keys; '' when it does."""
+def _problem(model: type[models.Model], path: str, *, many: bool = False) -> str:
+    """Return why ``path`` does not lead from ``model`` to a column by foreign keys; '' when it does.
+
+    With ``many`` its first step is a many-to-many relation.
+    """
     *hops, last = path.split(".")
+    if many:
+        first = hops.pop(0) if hops else last
+        relation = {field.name: field for field in model._meta.many_to_many}.get(first)
+        if relation is None or relation.related_model is None or not path.partition(".")[2]:
+            return f"{model.__name__}.{first} is no many-to-many relation, with a column behind it"
+        model = relation.related_model
     for hop in hops:
         try:
             field = model._meta.get_field(hop)

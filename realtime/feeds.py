@@ -23,7 +23,7 @@ A project writes one ``Feed`` for a kind of record, and a ``Part`` for each furt
 
 import re
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -67,6 +67,19 @@ class Slot:
         self.opened = frozenset(opened)
 
 
+class Many:
+    """The values at the other end of a many-to-many relation, as a list: ``Many("champions.name")``.
+
+    ``path``: the relation, then the dotted path from the related model to a stored column. Sorted by value. Adding
+    and removing is a change of the record; a related row's new value follows by sweep.
+    """
+
+    def __init__(self, path: str, *, to: Collection[str] | None = None, opened: Collection[str] = ()) -> None:
+        self.path = path
+        self.to = None if to is None else frozenset(to)
+        self.opened = frozenset(opened)
+
+
 class Record:
     """A slot's value made of several columns of a part's row: ``Record(id="id", at="created_at")``."""
 
@@ -82,11 +95,13 @@ class Feed:
     model: ClassVar[type[models.Model]]
     audiences: ClassVar[Sequence[str]]
     gates: ClassVar[Sequence[str]] = ()
-    fields: ClassVar[dict[str, Field | Slot]] = {}
+    open: ClassVar[models.Q] = models.Q()
+    """Which records are told of a related row's change, such as the courier's new name; default: every one."""
+    fields: ClassVar[dict[str, Field | Slot | Many]] = {}
     parts: ClassVar[list[type["Part"]]] = []
 
     def __init_subclass__(cls) -> None:
-        cls.fields = {name: value for name, value in vars(cls).items() if isinstance(value, Field | Slot)}
+        cls.fields = {name: value for name, value in vars(cls).items() if isinstance(value, Field | Slot | Many)}
         cls.parts = []
         cls.plural = cls.plural or f"{cls.name}s"
 
@@ -204,22 +219,6 @@ def key_of(topic: str) -> Any:
     """Return the key of a topic that this process made, as the type of the model's key."""
     name, _, text = topic.partition(".")
     return feed_named(name).key(text)
-
-
-def feeds_of(model: type[models.Model]) -> Iterable[tuple[type[Feed], str]]:
-    """Yield each feed that ``model`` is written into, with the attribute that holds the record's key."""
-    for feed in _feeds.values():
-        if issubclass(model, feed.model):
-            yield feed, "pk"
-        for part in feed.parts:
-            if issubclass(model, part.model):
-                yield feed, f"{part.owner}_id"
-
-
-def synchronised_models() -> list[type[models.Model]]:
-    """Return every model whose rows are a part of a feed's state, once."""
-    found = [model for feed in _feeds.values() for model in [feed.model, *(part.model for part in feed.parts)]]
-    return list(dict.fromkeys(found))
 
 
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)

@@ -60,7 +60,7 @@ def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True) -> Event
             return None
     who = actor.current()
     event.state, event.at, event.actor = state, timezone.now(), who.name
-    event.context = {name: value for name in ("source", "request", "reason") if (value := getattr(who, name))}
+    event.context = context_of(who)
     event.before = None if before is None else {k: v for k, v in before.items() if state is None or state.get(k) != v}
     if is_new:
         rows.add(event, using=using)
@@ -81,10 +81,16 @@ def _locked(topic: str, using: str, *, wait: bool) -> Stream | None:
     return stream
 
 
-def reconcile(feed: type[Feed], keys: Collection[Any]) -> list[Event]:
-    """Compare rows with the last logged states; each difference becomes an event with source ``reconcile``.
+def context_of(who: actor.Actor) -> dict[str, str]:
+    """Return what an event keeps of ``who`` beside the name."""
+    return {name: value for name in ("source", "request", "reason") if (value := getattr(who, name))}
 
-    For what nothing captured: a restored table, a write with triggers off. Locks nothing where nothing differs.
+
+def reconcile(feed: type[Feed], keys: Collection[Any], *, source: str = "reconcile", wait: bool = True) -> list[Event]:
+    """Compare rows with the last logged states; each difference becomes an event with this ``source``.
+
+    For what nothing captured, a restored table or a write with triggers off, and for related rows. Locks nothing
+    where nothing differs.
     """
     using = conf.current().database
     topics = {feed.topic(key): key for key in keys}
@@ -92,10 +98,11 @@ def reconcile(feed: type[Feed], keys: Collection[Any]) -> list[Event]:
     rows = orm.read(feed, keys, using=using)
     differing = [key for topic, key in topics.items() if logged.get(topic) != rows.get(key)]
     written = []
-    with actor.acting(actor.current().name, source="reconcile", reason=actor.current().reason):
+    who = actor.current()
+    with actor.acting(who.name, source=source, request=who.request, reason=who.reason):
         for key in sorted(differing, key=feed.topic):
             with transaction.atomic(using=using):
-                written.append(record(feed, key, mark=uuid.uuid4().hex, wait=False))
+                written.append(record(feed, key, mark=uuid.uuid4().hex, wait=wait))
     return [event for event in written if event is not None]
 
 
@@ -169,7 +176,7 @@ def _begin(topics: Sequence[str], using: str) -> bool:
 
 def true_state(topic: str) -> Update | None:
     """Return the state that ``topic``'s row has now; what nothing captured so far becomes an event first."""
-    reconcile(feed_of(topic), [key_of(topic)])
+    reconcile(feed_of(topic), [key_of(topic)], wait=False)
     return states([topic]).get(topic)
 
 

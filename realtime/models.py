@@ -49,6 +49,21 @@ class Event(models.Model):
         return f"{self.topic} v{self.version}"
 
 
+class Sweep(models.Model):
+    """A related row was changed: the records that show it are told after the commit, in batches, by ``sweep.py``."""
+
+    feed = models.CharField(max_length=100)
+    relation = models.CharField(max_length=200, help_text="The way from the record; empty: the key is the record's.")
+    key = models.CharField(max_length=100)
+    after = models.CharField(max_length=100, blank=True, help_text="The last record that was told.")
+    actor = models.CharField(max_length=100, blank=True)
+    context = models.JSONField(default=dict)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.feed} {self.relation} {self.key}"
+
+
 def _random_epoch() -> str:
     return uuid.uuid4().hex
 

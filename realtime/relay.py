@@ -1,4 +1,4 @@
-"""Settle what was committed, and publish it: after the commit, outside the writer, from what the database says.
+"""Sweep, settle what was committed, and publish it: after the commit, outside the writer, from the database.
 
 A background thread of each process that writes or serves. It starts with the first wake, starts again after a fork,
 and is given time at exit. Nothing kept in memory is trusted: a lost wake costs a second, a killed process nothing.
@@ -17,7 +17,7 @@ from typing import Any
 from django.db import Error as DatabaseError
 from django.db import connections
 
-from . import brokers, conf, log, metrics
+from . import brokers, conf, log, metrics, sweep
 from .exceptions import BrokerError
 from .protocol.codec import Hints, seal
 from .protocol.frames import Update
@@ -107,19 +107,25 @@ class Relay:
         try:
             while True:
                 called = self._turn.wait(conf.current().poll_seconds if self._serving else None)
+                self._turn.clear()
                 if self._woken or not called:
                     time.sleep(max(0.0, began + self.APART - time.monotonic()))
                     began = time.monotonic()
-                    self._turn.clear()
                     self._woken = False
-                    self._round(loop)
-                else:
-                    self._turn.clear()
+                    self._round_that_ends(loop)
                 if self._rests() and self._ending:
                     return
         finally:
             connections.close_all()
             loop.close()
+
+    def _round_that_ends(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Whatever goes wrong is said, and the next wake tries again: the thread lives as long as the process."""
+        try:
+            self._round(loop)
+        except Exception:
+            metrics.failures.labels("relay").inc()
+            logger.exception("a round of the relay failed, tried again with the next wake")
 
     def _rests(self) -> bool:
         with self._lock:
@@ -129,12 +135,20 @@ class Relay:
 
     def _round(self, loop: asyncio.AbstractEventLoop) -> None:
         limit = conf.current().settle_batch
+        self._sweep()
         while True:
             epoch, updates = self._settle(limit)
             metrics.settled.inc(len(updates))
             self._publish(loop, epoch, updates)
             if len(updates) < limit:
                 return
+
+    def _sweep(self) -> None:
+        try:
+            log.on_live_connection(sweep.sweep)
+        except DatabaseError as error:
+            metrics.failures.labels("sweep").inc()
+            logger.warning("related rows are told with the next wake: %s", error)
 
     def _settle(self, limit: int) -> tuple[str, list[Update]]:
         try:

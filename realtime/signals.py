@@ -6,20 +6,22 @@ relay is woken, and that never fails the caller.
 
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
 from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 
-from . import conf, log, relay
+from . import conf, log, relay, sweep
 from .actor import Actor, current
-from .capture import orm
+from .capture import orm, queries
 from .capture.base import by_triggers
-from .feeds import synchronised_models
+from .capture.sources import Relation, held_models, related_models, relations_of, written_tables
+from .feeds import Feed
 
 
 class Committed:
@@ -57,21 +59,68 @@ def hook_of_transaction(using: str) -> Committed:
 
 
 def connect() -> None:
-    """Hear of every write to the models that feeds and their parts read."""
-    _tables.cache_clear()
-    for model in synchronised_models():
+    """Hear of every write to the models that feeds, their parts and their relations read."""
+    held, related = held_models(), related_models()
+    if not by_triggers(conf.current().database):
+        watch_querysets()
+    for model in held:
         orm.save_inside_transaction(model)
+        pre_save.connect(_remember, sender=model, dispatch_uid=f"realtime.before.{model._meta.label}")
         post_save.connect(_capture, sender=model, dispatch_uid=f"realtime.save.{model._meta.label}")
         post_delete.connect(_capture, sender=model, dispatch_uid=f"realtime.delete.{model._meta.label}")
+    for model in related:
+        orm.save_inside_transaction(model)
+        post_save.connect(_mark, sender=model, dispatch_uid=f"realtime.related.{model._meta.label}")
+        pre_delete.connect(_mark_lists, sender=model, dispatch_uid=f"realtime.lists.{model._meta.label}")
     connection_created.connect(_watch, dispatch_uid="realtime.watch")
 
 
+def watch_querysets() -> None:
+    """Hear of writes of many rows as well; called where the ORM captures."""
+    queries.watch(_written)
+
+
+def _by_orm(using: str) -> bool:
+    return using == conf.current().database and not by_triggers(using)
+
+
+def _remember(*, instance: models.Model, using: str, **_: Any) -> None:
+    if _by_orm(using):
+        orm.remember_owner(instance, using)
+
+
 def _capture(*, instance: models.Model, using: str, **_: Any) -> None:
-    if using != conf.current().database or by_triggers(using):
+    if _by_orm(using):
+        _written(using, orm.touched(instance), [])
+
+
+def _written(
+    using: str, records: Collection[tuple[type[Feed], Any]], related: Collection[tuple[Relation, Any]]
+) -> None:
+    """Write the events of ``records``, in the order in which everybody locks them, and mark the related rows."""
+    if using != conf.current().database:
         return
-    for feed, key in orm.touched(instance):
-        with transaction.atomic(using=using, savepoint=False):
-            log.record(feed, key, mark=hook_of_transaction(using).mark)
+    with transaction.atomic(using=using, savepoint=False):
+        hook = hook_of_transaction(using)
+        for feed, key in sorted(records, key=lambda record: record[0].topic(record[1])):
+            log.record(feed, key, mark=hook.mark)
+        sweep.mark(related, using=using)
+
+
+def _mark(*, instance: models.Model, created: bool, update_fields: Any, using: str, **_: Any) -> None:
+    relations = [] if created or not _by_orm(using) else relations_of(type(instance), update_fields)
+    if relations:
+        _written(using, [], [(relation, instance.pk) for relation in relations])
+
+
+def _mark_lists(*, instance: models.Model, using: str, **_: Any) -> None:
+    """Its rows in tables between go without a signal."""
+    if _by_orm(using):
+        for relation in relations_of(type(instance)):
+            if relation.holder.model._meta.auto_created:
+                keys = relation.records(instance.pk).using(using).values_list("pk", flat=True)
+                sweep.mark_records([(relation.holder.feed, key) for key in keys], using=using)
+                hook_of_transaction(using)
 
 
 def _watch(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
@@ -88,11 +137,12 @@ def _watched(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
     alias = connection.alias
     if alias != conf.current().database or not by_triggers(alias) or not _writes(sql):
         return execute(sql, params, many, context)
-    if connection.in_atomic_block:
+    if not connection.in_atomic_block and current() == Actor():
+        result = execute(sql, params, many, context)
+        relay.wake()
+        return result
+    with nullcontext() if connection.in_atomic_block else transaction.atomic(using=alias):
         return _execute_saying_who(execute, sql, params, many, context)
-    result = execute(sql, params, many, context)
-    relay.wake()
-    return result
 
 
 _WRITING = ("INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNC")
@@ -124,8 +174,8 @@ def _execute_saying_who(
 
 
 @cache
-def _tables() -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(model._meta.db_table) for model in synchronised_models()))
+def _any_of(tables: Collection[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, tables)))
 
 
 def _writes(sql: Any) -> bool:
@@ -133,7 +183,7 @@ def _writes(sql: Any) -> bool:
     if not isinstance(sql, str):
         return True
     verb = sql[:16].lstrip()[:6].upper()
-    return verb.startswith(_WRITING) and _tables().search(sql) is not None
+    return verb.startswith(_WRITING) and _any_of(written_tables()).search(sql) is not None
 
 
 def send_order_update_to_group(order: models.Model, extra_data: Mapping[str, Any] | None = None) -> None:

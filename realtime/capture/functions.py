@@ -16,11 +16,18 @@ PREFIX = "realtime_capture"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A table whose rows are a part of a feed's state: ``column`` holds the record's key."""
+    """A table whose rows are a part of a feed's state: ``column`` holds the record's key.
+
+    With ``home`` the key stands in another table of the same row (inherited models): ``column`` equals its
+    ``home_key``, and its ``home_owner`` is the record's key.
+    """
 
     feed: str
     table: str
     column: str
+    home: str = ""
+    home_key: str = ""
+    home_owner: str = ""
 
     @property
     def name(self) -> str:
@@ -28,6 +35,22 @@ class Source:
         table = re.sub(r"\W", "", self.table).lower()[:15]
         digest = hashlib.sha256(f"{self.feed} {self.table} {self.column}".encode()).hexdigest()[:8]
         return f"{PREFIX}_{self.feed[:10]}_{table}_{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A table at the end of a relation: when one of ``columns`` changes, the row's key is kept for the sweep."""
+
+    feed: str
+    relation: str
+    table: str
+    key: str
+    columns: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        digest = hashlib.sha256(f"{self.feed} {self.relation} {self.table}".encode()).hexdigest()[:8]
+        return f"{PREFIX}_{self.feed[:10]}_end_{digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +73,14 @@ CREATE INDEX IF NOT EXISTS {PREFIX}_marks_transaction ON {PREFIX}_marks (transac
 ALTER TABLE realtime_stream SET (fillfactor = 50);
 ALTER TABLE realtime_epoch SET (fillfactor = 10);
 """
+
+ACTOR = "coalesce(nullif(current_setting('realtime.actor', true), ''), 'role:' || session_user)"
+
+# What was said can be forged by whoever may write; the role cannot.
+CONTEXT = """jsonb_strip_nulls(jsonb_build_object('role', session_user,
+        'source', coalesce(nullif(current_setting('realtime.source', true), ''), 'sql'),
+        'request', nullif(current_setting('realtime.request', true), ''),
+        'reason', nullif(current_setting('realtime.reason', true), '')))"""
 
 
 def before(old: str, new: str) -> str:
@@ -90,9 +121,7 @@ def mark(source: Source, schema: str) -> str:
 
 def _marking(source: Source, schema: str, event: str, rows: Iterable[str]) -> str:
     name = f"{source.name}_{event.lower()}"
-    keys = " UNION ".join(
-        f"SELECT {source.column}::text FROM {row}_rows WHERE {source.column} IS NOT NULL" for row in rows
-    )
+    keys = " UNION ".join(_owners(source, f"{row}_rows") for row in rows)
     tables = " ".join(f"{row.upper()} TABLE AS {row}_rows" for row in rows)
     return f"""
 CREATE OR REPLACE FUNCTION {name}() RETURNS trigger
@@ -107,6 +136,30 @@ END $body$;
 REVOKE ALL ON FUNCTION {name}() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER {name} AFTER {event} ON {source.table}
 REFERENCING {tables} FOR EACH STATEMENT EXECUTE FUNCTION {name}();
+"""
+
+
+def _owners(source: Source, rows: str) -> str:
+    if not source.home:
+        return f"SELECT {source.column}::text FROM {rows} WHERE {source.column} IS NOT NULL"
+    way = f"{source.home} h ON h.{source.home_key} = r.{source.column}"
+    return f"SELECT h.{source.home_owner}::text FROM {rows} r JOIN {way} WHERE h.{source.home_owner} IS NOT NULL"
+
+
+def follow(end: End, schema: str) -> str:
+    """Return the trigger that keeps a related row's key for the sweep, in the writer's transaction."""
+    changed = " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in end.columns)
+    return f"""
+CREATE OR REPLACE FUNCTION {end.name}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp AS $body$
+BEGIN
+    INSERT INTO realtime_sweep (feed, relation, key, after, actor, context, at)
+    VALUES ('{end.feed}', '{end.relation}', NEW.{end.key}::text, '', left({ACTOR}, 100), {CONTEXT}, clock_timestamp());
+    RETURN NULL;
+END $body$;
+REVOKE ALL ON FUNCTION {end.name}() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER {end.name} AFTER UPDATE ON {end.table}
+FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION {end.name}();
 """
 
 
@@ -139,12 +192,8 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $body$
 DECLARE
     -- Not the number of the transaction alone: a restored database counts from another place.
     mark CONSTANT text := NEW.transaction || '@' || extract(epoch FROM now());
-    actor CONSTANT text := coalesce(nullif(current_setting('realtime.actor', true), ''), 'role:' || session_user);
-    -- What was said can be forged by whoever may write; the role cannot.
-    context CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object('role', session_user,
-        'source', coalesce(nullif(current_setting('realtime.source', true), ''), 'sql'),
-        'request', nullif(current_setting('realtime.request', true), ''),
-        'reason', nullif(current_setting('realtime.reason', true), '')));
+    actor CONSTANT text := {ACTOR};
+    context CONSTANT jsonb := {CONTEXT};
     marked text[];
     topics text[];
     again boolean;

@@ -1,7 +1,6 @@
 """Capture by the ORM: what a saved or deleted row touches, and the state it leaves.
 
-Sees ``save`` and ``delete`` (cascades included). ``QuerySet.update``, bulk calls and SQL send no signals and are
-not seen here.
+Sees ``save`` and ``delete``, cascades included; ``queries`` sees the writes of many rows. SQL is not seen.
 """
 
 from collections.abc import Collection, Iterable
@@ -12,25 +11,42 @@ from typing import Any
 from django.db import connections, models, router, transaction
 from django.db.models import F, FilteredRelation, Q, Subquery
 
-from ..feeds import Feed, Field, Part, Record, feeds_of
+from ..feeds import Feed, Field, Many, Part, Record, Slot
 from .base import by_triggers, newest_of, plain, way_to
+from .sources import far_path, holders_of, through
 
 State = dict[str, Any]
 
+_LEFT = "_realtime_left"
 
-def touched(instance: models.Model) -> Iterable[tuple[type[Feed], Any]]:
-    """Yield each feed and key whose state ``instance`` is a part of."""
-    for feed, attribute in feeds_of(type(instance)):
-        key = getattr(instance, attribute)
-        if key is not None:
-            yield feed, key
+
+def touched(instance: models.Model) -> set[tuple[type[Feed], Any]]:
+    """Return each record whose state ``instance`` is a part of, and the one that ``remember_owner`` saw it leave."""
+    found = {(holder.feed, getattr(instance, holder.owner)) for holder in holders_of(type(instance))}
+    found |= instance.__dict__.pop(_LEFT, set())
+    return {(feed, key) for feed, key in found if key is not None}
+
+
+def remember_owner(instance: models.Model, using: str) -> None:
+    """Before a save: keep whose the row is now. A row may move, and its old record changes as well."""
+    moving = [holder for holder in holders_of(type(instance)) if holder.moves]
+    if moving and not instance._state.adding:
+        rows = type(instance)._base_manager.using(using).filter(pk=instance.pk).values(*(h.owner for h in moving))
+        instance.__dict__[_LEFT] = {(holder.feed, row[holder.owner]) for row in rows for holder in moving}
 
 
 def read(feed: type[Feed], keys: Collection[Any], *, using: str) -> dict[Any, State]:
-    """Return the state of each record that exists, gates included: one statement, stored columns only."""
+    """Return the state of each record that exists, gates included: stored columns only.
+
+    One statement, and one more for each many-to-many relation.
+    """
     if not keys:
         return {}
-    return {row["pk"]: _state(feed, row) for row in _select(feed, using).rows(keys)}
+    found = {row["pk"]: _state(feed, row) for row in _select(feed, using).rows(keys)}
+    for name, field in feed.fields.items():
+        if isinstance(field, Many):
+            _fill_lists(feed, name, field, found, using)
+    return found
 
 
 class _Select:
@@ -68,6 +84,13 @@ def _select(feed: type[Feed], using: str) -> _Select:
     if declared not in made:
         made[declared] = _Select(feed, using)
     return made[declared]
+
+
+def _fill_lists(feed: type[Feed], name: str, many: Many, found: dict[Any, State], using: str) -> None:
+    holder, path = through(feed, many), far_path(feed, many)
+    rows = holder.model._base_manager.using(using).filter(**{f"{holder.owner}__in": list(found)})
+    for key, value in rows.order_by(path, "pk").values_list(holder.owner, path):
+        found[key][name].append(plain(value))
 
 
 def save_inside_transaction(model: type[models.Model]) -> None:
@@ -121,7 +144,13 @@ def _part_expressions(part: type[Part], prefix: str) -> dict[str, Any]:
 def _state(feed: type[Feed], row: dict[str, Any]) -> State:
     state: State = {gate: plain(row[f"rt_{gate}"]) for gate in feed.gates}
     for name, field in feed.fields.items():
-        state[name] = plain(row[f"rt_{name}"]) if isinstance(field, Field) else field.default
+        match field:
+            case Field():
+                state[name] = plain(row[f"rt_{name}"])
+            case Many():
+                state[name] = []
+            case Slot():
+                state[name] = field.default
     for index, part in enumerate(feed.parts):
         if row[f"rt_part{index}_is_there"] is None:
             continue

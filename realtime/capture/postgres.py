@@ -10,15 +10,17 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connections, models, transaction
-from django.db.models import Case, Expression, F, Func, JSONField, Subquery, Value, When
+from django.db.models import Case, Expression, F, Func, JSONField, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from psycopg import ClientCursor
 
-from ..feeds import Feed, Field, Part, Record, all_feeds
+from ..feeds import Feed, Field, Many, Part, Record, all_feeds
 from . import functions
 from .base import newest_of, way_to
-from .functions import PREFIX, Shape, Source
+from .functions import PREFIX, End, Shape, Source
+from .sources import captured_tables, far_path, holders, relations, through
 
 _PAIRS = 45
 """Pairs of one ``jsonb_build_object``: PostgreSQL takes a hundred arguments."""
@@ -81,10 +83,19 @@ def state_expression(feed: type[Feed]) -> Expression:
     for name, field in feed.fields.items():
         if isinstance(field, Field):
             pairs[name] = Plain(F(field.path.replace(".", "__")))
+        elif isinstance(field, Many):
+            pairs[name] = _list(feed, field)
         else:
             parts = [_of_part(part, name) for part in feed.parts if name in part.fills]
             pairs[name] = Coalesce(*parts, _constant(field.default)) if parts else _constant(field.default)
     return _object(pairs)
+
+
+def _list(feed: type[Feed], many: Many) -> Expression:
+    holder, path = through(feed, many), far_path(feed, many)
+    rows = holder.model._base_manager.filter(**{holder.owner: OuterRef("pk")}).order_by(path, "pk")
+    values = ArraySubquery(rows.annotate(rt_made=Plain(F(path))).values("rt_made"))
+    return Func(values, function="to_jsonb", output_field=JSONField())
 
 
 def _of_part(part: type[Part], name: str) -> Any:
@@ -115,10 +126,21 @@ def _shape(feed: type[Feed], connection: Any) -> Shape:
 
 def _sources(feed: type[Feed], connection: Any) -> Iterable[Source]:
     quote = connection.ops.quote_name
-    yield Source(feed.name, quote(feed.model._meta.db_table), quote(feed.model._meta.pk.column))
-    for model, owner in dict.fromkeys((part.model, part.owner) for part in feed.parts):
-        column = model._meta.get_field(owner).column  # type: ignore[union-attr]
-        yield Source(feed.name, quote(model._meta.db_table), quote(column))
+    for holder in holders(feed):
+        for table, column, among in captured_tables(holder):
+            yield Source(feed.name, quote(table), quote(column), *map(quote, among))
+
+
+def _ends(feed: type[Feed], connection: Any) -> Iterable[End]:
+    """Yield the tables at the ends of relations, each with the columns that states show."""
+    quote = connection.ops.quote_name
+    for relation in relations(feed):
+        tables: dict[type[models.Model], list[str]] = {}
+        for column in sorted(relation.columns, key=lambda column: column.name):
+            tables.setdefault(column.model, []).append(quote(column.column))
+        for model, columns in tables.items():
+            key = quote(model._meta.pk.column)
+            yield End(feed.name, relation.name, quote(model._meta.db_table), key, tuple(columns))
 
 
 def wanted(connection: Any) -> tuple[str, str]:
@@ -132,6 +154,7 @@ def wanted(connection: Any) -> tuple[str, str]:
     parts += [functions.state(shape, schema) for shape in shapes]
     parts += [functions.flush(shapes, schema)]
     parts += [functions.mark(source, schema) for feed in feeds for source in _sources(feed, connection)]
+    parts += [functions.follow(end, schema) for feed in feeds for end in _ends(feed, connection)]
     text = "\n".join(parts)
     return text, hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,40 +1,18 @@
 """What a save or a delete leaves in the log: one event a topic and transaction, and none when nothing changed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.test import override_settings
-from pytest_django import DjangoDbBlocker
 
 from realtime.actor import acting
-from realtime.capture import postgres
 from realtime.models import Event, Stream
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery, Route, Toll
 from realtime.tests.people import delivery, events, story, stream
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
-
-
-@pytest.fixture(autouse=True, scope="module", params=["triggers", "orm"])
-def capture(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """The same promises of both: PostgreSQL's triggers, and the ORM's signals without them."""
-    if request.param == "triggers":
-        if connection.vendor != "postgresql":
-            pytest.skip("triggers are PostgreSQL's")
-        yield "triggers"
-        return
-    with override_settings(REALTIME={**settings.REALTIME, "CAPTURE": "orm"}):
-        if connection.vendor == "postgresql":
-            with django_db_blocker.unblock():
-                postgres.remove("default")
-        yield "orm"
-    if connection.vendor == "postgresql":
-        with django_db_blocker.unblock():
-            postgres.install("default")
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older, pytest.mark.usefixtures("capture")]
 
 
 class RollBack(Exception):
@@ -70,6 +48,7 @@ def test_a_new_record_is_version_1_with_its_whole_state() -> None:
         "courier_name": record.courier and record.courier.username,
         "town": "nowhere",
         "last_toll": None,
+        "tags": [],
     }
 
 

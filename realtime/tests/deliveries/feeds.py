@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from realtime.feeds import Feed, Field, Part, Record, Slot, Viewer, register
+from django.db.models import Q
+
+from realtime.feeds import Feed, Field, Many, Part, Record, Slot, Viewer, register
 
 from .models import Delivery, Route, Toll
 
@@ -21,6 +23,8 @@ class DeliveryFeed(Feed):
     courier_name = Field("courier.username")
     town = Slot(default="nowhere")
     last_toll = Slot(to={"courier"})
+    tags = Many("tags.name")
+    open = ~Q(status="done")
 
     @staticmethod
     def audience(viewer: Viewer, gates: Mapping[str, Any]) -> str | None:

@@ -7,6 +7,13 @@ from django.conf import settings
 from django.db import models
 
 
+class Tag(models.Model):
+    name = models.CharField(max_length=20)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Delivery(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     sender = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
@@ -16,8 +23,23 @@ class Delivery(models.Model):
     memo = models.CharField(max_length=100, blank=True)
     """Not declared: no change of it is an event, and no viewer gets it."""
 
+    tags = models.ManyToManyField(Tag, related_name="deliveries")
+
     def __str__(self) -> str:
         return str(self.id)
+
+
+class Parcel(Delivery):
+    """The same rows under another name."""
+
+    class Meta:
+        proxy = True
+
+
+class Express(Delivery):
+    """A child with a table of its own."""
+
+    hours = models.IntegerField(default=2)
 
 
 class Route(models.Model):
