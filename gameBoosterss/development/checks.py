@@ -106,7 +106,7 @@ STEPS = (
     Step("locks", "locks carry hashes and no address", lambda o: [PYTHON, "-m", "gameBoosterss.development.locks"]),
     Step("ruff", "lint", lambda o: [PYTHON, "-m", "ruff", "check", "--quiet", "."]),
     Step("format", "formatting", lambda o: [PYTHON, "-m", "ruff", "format", "--check", "."]),
-    Step("mypy", "types", lambda o: [PYTHON, "-m", "mypy", *floors()]),
+    Step("mypy", "types", lambda o: [PYTHON, "-m", "mypy", *floors(), "benchmarks"]),
     Step(
         "imports",
         "floors and layers",
