@@ -88,7 +88,8 @@ ACTIONS: dict[str, Action] = {
     action.verb: action
     for action in (
         Action(
-            "report", "Report progress", "trending-up", "primary", "Everybody who watches the order sees it at once.",
+            "report", "Report progress", "trending-up", "primary",
+            "Everybody who watches sees it at once. At 100 % you can finish.",
             _report,
             lambda order_id, by, form: services.order_report_progress(order_id=order_id, reached=form.place(), by=by),
         ),
@@ -116,7 +117,7 @@ ACTIONS: dict[str, Action] = {
             lambda order_id, by, form: services.order_pause(order_id=order_id, by=by),
         ),
         Action(
-            "finish", "Finish", "circle-check", "plain", "The rest of the payout is paid; a booster can at 100 %.",
+            "finish", "Finish", "circle-check", "plain", "The rest of the payout is paid.",
             _empty,
             lambda order_id, by, form: services.order_finish(order_id=order_id, by=by),
         ),
@@ -144,6 +145,7 @@ ACTIONS: dict[str, Action] = {
                 booster_price=form.cleaned_data["booster_price"],
                 reason=form.cleaned_data["reason"],
                 by=by,
+                idempotency_key=form.data.get("idempotency_key", ""),
             ),
         ),
         Action(
@@ -160,7 +162,9 @@ ACTIONS: dict[str, Action] = {
         ),
     )
 }  # fmt: skip
-KEYED = frozenset({"extend"})  # the verbs that move money by more than a step of the table: each post counts once
+KEYED = frozenset(
+    {"extend", "reprice"}
+)  # the verbs that move money by more than a step of the table: each post counts once
 
 
 def offers_of(sight: Sight, *, sent: "tuple[str, forms.Form] | None" = None) -> list[Offer]:

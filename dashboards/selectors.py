@@ -14,12 +14,10 @@ from orders.audience import BOOSTER, CLIENT, PROSPECT
 from orders.exceptions import OrderNotFound
 from orders.feeds import OrderFeed
 from orders.models import OPEN, BaseOrder, Decision, Status
-from orders.selectors import order_for, order_verbs, orders_available, orders_of
-from realtime import log, masking
+from orders.selectors import order_for, order_offers, order_verbs, orders_available, orders_of
+from realtime import head
 from wallet.models import Transaction
 from wallet.selectors import transactions_of_order
-
-Frame = dict[str, Any]
 
 ROWS = 20  # orders on a page of a list
 COLUMNS = ("client_username", "booster_username", "status", "progress", "actual_price", "booster_price")
@@ -30,7 +28,7 @@ class Sight:
     """One order as one person sees it. ``order`` is for services and forms; templates show ``frame``."""
 
     order: BaseOrder
-    frame: Frame
+    frame: head.Frame
     verbs: list[str]
     options: list[str]
     page: GamePage | None
@@ -43,7 +41,7 @@ class Sight:
 class Row:
     """An order in a list."""
 
-    frame: Frame
+    frame: head.Frame
     may_claim: bool
     is_open: bool
 
@@ -92,17 +90,9 @@ def order_key(text: str) -> int:
     return int(key)
 
 
-def frames_for(user: User, order_ids: Collection[int]) -> dict[int, Frame]:
-    """Return the newest frame of each order that ``user`` may see, masked for him; two queries at most."""
-    viewer = OrderFeed.viewer(user)
-    found: dict[int, Frame] = {}
-    for update in log.states([OrderFeed.topic(key) for key in order_ids]).values():
-        state = update.state or {}
-        audience = OrderFeed.audience(viewer, {gate: state.get(gate) for gate in OrderFeed.gates})
-        if audience is not None:
-            frame = masking.frame_for(update, audience)
-            found[order_key(str(frame["order_id"]))] = frame
-    return found
+def frames_for(user: User, order_ids: Collection[int]) -> dict[int, head.Frame]:
+    """Return the newest frame of each order that ``user`` may see, masked for him."""
+    return head.frames_for(OrderFeed, order_ids, OrderFeed.viewer(user))
 
 
 def sight_for(user: User, text: str) -> Sight:
@@ -115,7 +105,7 @@ def sight_for(user: User, text: str) -> Sight:
     return Sight(
         order=order,
         frame=frame,
-        verbs=order_verbs(user, order),
+        verbs=order_offers(user, order),
         options=[name for name in ("duo", "streaming", "turbo") if getattr(order, name)],
         page=page,
         way=page.way(order) if page else None,

@@ -10,14 +10,16 @@ from django.http import QueryDict
 from accounts.models import User
 from dashboards.forms import HistoryForm
 from dashboards.game_pages import game_page
-from dashboards.selectors import Frame, order_key
-from dashboards.templatetags.order_values import KINDS, label
+from dashboards.selectors import order_key
+from dashboards.templatetags.order_values import label
+from dashboards.words import words_for
 from orders.exceptions import OrderNotFound
 from orders.feeds import OrderFeed
-from realtime import history, masking
+from realtime import history
 from realtime.actor import of_user
 from realtime.erasure import ERASED
 from realtime.feeds import Viewer
+from realtime.head import Frame, frame_as_of
 from realtime.history import Entry, Wanted
 
 ROWS = 25  # versions on a page
@@ -176,14 +178,13 @@ def state_page(user: User, text: str, version_text: str) -> StatePage:
     """Return the order as of a version; raise ``realtime.exceptions.Trimmed`` where that is not kept any more."""
     reader = reader_for(user, text)
     version = OrderFeed.key(version_text)
-    found = None if version is None else history.state_as_of(reader.topic, version, reader.viewer)
-    if version is None or found is None:
+    frame = None if version is None else frame_as_of(reader.topic, version, reader.viewer)
+    if version is None or frame is None:
         raise OrderNotFound(reader.order_id)
     beside = history.timeline(reader.topic, reader.viewer, wanted=Wanted(first=version - 1, last=version + 1))
     entries = {entry.version: entry for entry in beside.entries} if beside else {}
     if version not in entries:  # lost or trimmed between two questions
         raise OrderNotFound(reader.order_id)
-    frame = masking.frame_for(*found)
     (moment,) = moments_of(reader, [entries[version]])
     return StatePage(
         reader=reader,
@@ -289,4 +290,4 @@ def values_of(entry: Entry) -> Mapping[str, Any]:
 
 
 def words_of(name: str, value: Any) -> str:
-    return KINDS[FIELD_KINDS.get(name, "text")](value)
+    return words_for(FIELD_KINDS.get(name, "text"), value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
@@ -35,7 +36,11 @@ class DecisionForm(forms.ModelForm):
     new_actual_price = forms.DecimalField(max_digits=10, decimal_places=2, min_value=0, required=False)
     new_booster_price = forms.DecimalField(max_digits=10, decimal_places=2, min_value=0, required=False)
     reason = forms.CharField(max_length=500, required=False, help_text="Needed to change prices and to drop.")
+    idempotency_key = forms.CharField(
+        widget=forms.HiddenInput, initial=lambda: str(uuid4()), required=False, label="", strip=False
+    )
 
+    ASKS = ("decision", "new_booster", "new_actual_price", "new_booster_price", "reason", "idempotency_key")
     NEEDS = {
         "assign": ("new_booster",),
         "reprice": ("new_actual_price", "new_booster_price", "reason"),
@@ -134,7 +139,7 @@ class BaseOrderAdmin(ThroughServices):
     search_fields = ("=id", "title", "client__username", "booster__username")
     readonly_fields = tuple(field.name for field in BaseOrder._meta.fields)
     fieldsets = (
-        ("Decide", {"fields": ("decision", "new_booster", "new_actual_price", "new_booster_price", "reason")}),
+        ("Decide", {"fields": DecisionForm.ASKS}),
         ("The order", {"fields": readonly_fields}),
     )
     inlines = (DecisionInline,)
@@ -158,6 +163,7 @@ class BaseOrderAdmin(ThroughServices):
                     booster_price=words["new_booster_price"],
                     reason=words["reason"],
                     by=by,
+                    idempotency_key=words["idempotency_key"],
                 )
             case "drop":
                 order_drop(order_id=obj.pk, by=by, reason=words["reason"])

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from accounts.models import STAFF_ROLES, Role, User
 from orders.audience import audience_of
 from orders.exceptions import OrderNotFound
+from orders.goal import goal_allows
 from orders.models import BaseOrder, Status
 from orders.transitions import verbs_for
 
@@ -60,6 +61,11 @@ def order_audience(user: Visitor, order: BaseOrder) -> str | None:
 def order_verbs(user: Visitor, order: BaseOrder) -> list[str]:
     """Return what ``user`` may do to ``order`` now, in the words of the transition table."""
     return verbs_for(user, order) if isinstance(user, User) and order_audience(user, order) else []
+
+
+def order_offers(user: Visitor, order: BaseOrder) -> list[str]:
+    """Return those of ``order_verbs`` that may succeed now: the buttons of a page. Asks the order's game."""
+    return [verb for verb in order_verbs(user, order) if isinstance(user, User) and goal_allows(verb, order, user)]
 
 
 def order_key_check(order_id: object) -> None:

@@ -10,8 +10,9 @@ from decimal import Decimal
 from django.db import transaction
 
 from accounts.models import Role, User
-from orders.exceptions import AtTheGoal, BadAmount, NotAllowed, NotAtTheGoal, OrderNotFound, OrderTaken, WrongRole
+from orders.exceptions import BadAmount, NotAllowed, OrderNotFound, OrderTaken, WrongRole
 from orders.games import game_of
+from orders.goal import goal_check
 from orders.locks import order_lock, order_step, orders_lock, retry_on_deadlock
 from orders.models import BaseOrder, Decision
 from orders.money import amount_check
@@ -19,7 +20,6 @@ from orders.options import Options
 from orders.posts import post_find, post_record
 from orders.settlements import payout_for_part, price_of_work, settle
 from orders.texts import text_check
-from orders.transitions import is_its_booster
 
 
 @transaction.atomic
@@ -109,6 +109,7 @@ def order_report_progress(*, order_id: int, reached: object, by: User) -> BaseOr
     ``reached`` is a place of the order's game, which refuses to go back or past the goal.
     """
     with order_step("report", order_id=order_id, by=by) as order:
+        goal_check("report", order, by)
         order.message = game_of(order).reach(order, reached)
     return order
 
@@ -135,8 +136,7 @@ def order_extend(*, order_id: int, goal: object, by: User, idempotency_key: str)
 def order_release(*, order_id: int, by: User) -> BaseOrder:
     """Take the order from its booster, pay him the part done, and offer the rest to others."""
     with order_step("release", order_id=order_id, by=by) as order:
-        if game_of(order).share_done(order) == 1:
-            raise AtTheGoal(f"Order {order.pk} is at 100 %: nothing is left for another booster. Finish it.")
+        goal_check("release", order, by)
         worked, due = price_of_work(order), payout_for_part(order)
         settle(order, payout=due)
         order.worked_price = worked
@@ -159,8 +159,7 @@ def orders_release(*, order_ids: Collection[int], by: User) -> list[BaseOrder]:
 def order_finish(*, order_id: int, by: User) -> BaseOrder:
     """End the order as Done and pay the rest of the payout. A booster can do so at 100 %."""
     with order_step("finish", order_id=order_id, by=by) as order:
-        if is_its_booster.test(by, order) and game_of(order).share_done(order) != 1:
-            raise NotAtTheGoal(f"Order {order.pk} is not at 100 %. Report the goal first, then finish.")
+        goal_check("finish", order, by)
         settle(order, payout=order.booster_price)
         order.worked_price = order.actual_price
         order.message = "The order is done."
@@ -181,8 +180,16 @@ def order_drop(*, order_id: int, by: User, reason: str = "") -> BaseOrder:
     return order
 
 
-def order_reprice(*, order_id: int, actual_price: Decimal, booster_price: Decimal, reason: str, by: User) -> BaseOrder:
-    """Set both prices; the client pays or gets back the difference at once."""
+@transaction.atomic
+def order_reprice(
+    *, order_id: int, actual_price: Decimal, booster_price: Decimal, reason: str, by: User, idempotency_key: str
+) -> BaseOrder:
+    """Set both prices; the client pays or gets back the difference at once; once for each key."""
+    order = order_lock(order_id=order_id, by=by)
+    content = ("reprice", order_id, actual_price, booster_price, reason)
+    post = post_find(sender=by, key=idempotency_key, content=content)
+    if post.pk:
+        return order
     with order_step("reprice", order_id=order_id, by=by) as order:
         actual_price = amount_check(actual_price, what="The price")
         booster_price = amount_check(booster_price, what="The payout")
@@ -193,6 +200,7 @@ def order_reprice(*, order_id: int, actual_price: Decimal, booster_price: Decima
         settle(order, payment=max(difference, Decimal(0)), refund=max(-difference, Decimal(0)))
         order.actual_price, order.booster_price = actual_price, booster_price
         order.message = "A manager has changed the price."
+    post_record(post=post, order=order)
     return order
 
 

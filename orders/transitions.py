@@ -111,7 +111,7 @@ def transition_check(verb: str, order: BaseOrder, by: User) -> Transition:
 
 
 def verbs_for(by: User, order: BaseOrder) -> list[str]:
-    """Return what ``by`` may do to ``order`` now: the buttons of a page. Reads no rows."""
+    """Return what ``by`` may do to ``order`` in its status. Reads no rows, so it does not know how far the order is."""
     return [
         verb
         for verb, transition in TRANSITIONS.items()

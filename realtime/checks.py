@@ -1,8 +1,6 @@
 """System checks: what is declared or set wrongly is said at start, with a hint. Each id is in the reference."""
 
-import importlib.util
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
@@ -22,11 +20,16 @@ from .feeds import Feed, Many, Record, Slot, all_feeds
 
 @register("realtime")
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """E001 unknown key · E002 broker that cannot be imported · E003 visibility, E006 database that is not one."""
+    """E001 unknown key · E002 broker that cannot be imported · E003 no such choice · E006 no database · E007 type."""
     found: list[CheckMessage] = []
     for key, nearest in conf.unknown_keys():
         hint = f"Did you mean {nearest!r}?" if nearest else f"Known keys: {', '.join(conf.known_keys())}."
         found.append(Error(f"REALTIME has an unknown key {key!r}.", hint=hint, id="realtime.E001"))
+    wrong = conf.wrong_values()
+    for key, value, wanted in wrong:
+        found.append(Error(f"REALTIME[{key!r}] = {value!r}.", hint=f"Set it to {wanted}.", id="realtime.E007"))
+    if wrong:
+        return found
     current = conf.current()
     try:
         is_broker = issubclass(import_string(current.broker), Broker)
@@ -40,10 +43,13 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         found.append(
             Error(f"REALTIME['DATABASE'] = {current.database!r} is no database.", hint=hint, id="realtime.E006")
         )
-    if current.visibility not in ("masked", "open"):
-        found.append(
-            Error(f"REALTIME['VISIBILITY'] = {current.visibility!r}.", hint="'masked' or 'open'.", id="realtime.E003")
-        )
+    for key, value, choices in (
+        ("VISIBILITY", current.visibility, ("masked", "open")),
+        ("CAPTURE", current.capture, ("auto", "orm")),
+    ):
+        if value not in choices:
+            hint = " or ".join(map(repr, choices)) + "."
+            found.append(Error(f"REALTIME[{key!r}] = {value!r}.", hint=hint, id="realtime.E003"))
     return found
 
 
@@ -51,7 +57,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 def check_layer(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """W001 core layer · W002 in-memory layer behind the channel-layer broker."""
     current = conf.current()
-    if not current.broker.endswith("ChannelLayerBroker"):
+    if conf.wrong_values() or not current.broker.endswith("ChannelLayerBroker"):
         return []
     backend = getattr(settings, "CHANNEL_LAYERS", {}).get(current.channel_layer, {}).get("BACKEND", "")
     if backend == "channels_redis.core.RedisChannelLayer":
@@ -70,17 +76,6 @@ def check_layer(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
                 "The in-memory layer does not wake a loop from another thread.", hint=hint, id="realtime.W002"
             )
         ]
-    return []
-
-
-@register("realtime")
-def check_shadow(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """E004: another distribution's package named ``realtime`` comes first on the path."""
-    spec = importlib.util.find_spec("realtime")
-    ours = Path(__file__).parent
-    if spec is not None and spec.origin is not None and Path(spec.origin).parent != ours:
-        hint = "Uninstall the distribution 'realtime' (a client of another service), or put this project first."
-        return [Error(f"'realtime' is imported from {spec.origin}.", hint=hint, id="realtime.E004")]
     return []
 
 

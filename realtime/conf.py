@@ -64,6 +64,34 @@ def unknown_keys() -> list[tuple[str, str]]:
     return [(key, next(iter(get_close_matches(key, known_keys(), n=1)), "")) for key in unknown]
 
 
+def wrong_values() -> list[tuple[str, Any, str]]:
+    """Return the keys of ``settings.REALTIME`` whose value cannot be used, each with the value and what it should be.
+
+    Seconds and rates are numbers from 0 on, counts are whole numbers from 1 on.
+    """
+    return [
+        (field.name.upper(), value, _WANTED[field.type])
+        for field in fields(Settings)
+        if not _fits(value := getattr(current(), field.name), field.type)
+    ]
+
+
+_WANTED: dict[Any, str] = {
+    str: "a string",
+    bool: "True or False",
+    int: "a whole number, 1 or more",
+    float: "a number, 0 or more",
+}
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind in (str, bool):
+        return isinstance(value, kind)
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int) and value >= 1 if kind is int else isinstance(value, int | float) and value >= 0
+
+
 @cache
 def _read() -> Settings:
     given: dict[str, Any] = getattr(django_settings, "REALTIME", {})

@@ -102,7 +102,7 @@ class Ear:
 
     def _heard(self, body: str) -> None:
         try:
-            message = unseal(body, brokers.key())
+            message = unseal(body, *brokers.keys())
         except ForgedMessage:
             metrics.heard.labels("forged").inc()
             return

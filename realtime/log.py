@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from . import actor, conf, metrics
+from . import actor, conf, metrics, rows
 from .capture import orm
 from .capture.base import plain
 from .feeds import Feed, feed_of, key_of
@@ -49,6 +49,7 @@ def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True, who: act
     if state == stream.state:
         return None
     event = _own_event(stream, mark, using)
+    is_new = event is None
     if event is None:
         before = stream.state
         event = Event(topic=stream.topic, version=stream.version + 1)
@@ -61,19 +62,22 @@ def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True, who: act
     event.state, event.at, event.actor = state, timezone.now(), who.name
     event.context = context_of(who)
     event.before = None if before is None else {k: v for k, v in before.items() if state is None or state.get(k) != v}
-    event.save(using=using)
-    _advance(stream, event, mark, using)
+    if is_new:
+        rows.add(event, using=using)
+    else:
+        event.save(using=using)
+    stream.version, stream.state, stream.at = event.version, event.state, event.at
+    stream.changed, stream.transaction = changed(event), mark
+    rows.advance(stream, using=using)
     metrics.captured.labels(feed.name).inc()
     return event
 
 
 def _locked(topic: str, using: str, *, wait: bool) -> Stream | None:
-    skips = not wait and connections[using].features.has_select_for_update_skip_locked
-    streams = Stream.objects.using(using).select_for_update(skip_locked=skips).filter(topic=topic)
-    stream = streams.first()
+    stream = rows.lock(topic, using=using, wait=wait)
     if stream is None:
         Stream.objects.using(using).bulk_create([Stream(topic=topic)], ignore_conflicts=True)
-        stream = streams.first()
+        stream = rows.lock(topic, using=using, wait=wait)
     return stream
 
 
@@ -124,17 +128,11 @@ def state_before(event: Event) -> State | None:
     return None if event.before is None else {**(event.state or {}), **event.before}
 
 
-def _advance(stream: Stream, event: Event, mark: str, using: str) -> None:
-    stream.version, stream.state, stream.at = event.version, event.state, event.at
-    stream.changed, stream.transaction = changed(event), mark
-    stream.save(using=using)
-
-
 def _take_back(stream: Stream, event: Event, state: State | None, using: str) -> None:
     """A → B → A: the transaction leaves nothing behind."""
     event.delete(using=using)
     stream.version, stream.state, stream.transaction = event.version - 1, state, ""
-    stream.save(using=using)
+    stream.save(using=using, update_fields=["version", "state", "transaction"])
 
 
 def changed(event: Event) -> list[str]:
@@ -260,10 +258,10 @@ def settle(*, limit: int) -> tuple[str, list[Update]]:
     with transaction.atomic(using=using):
         head = _epoch_row(lock=True)
         events = list(unsettled[:limit])
-        for pos, event in enumerate(events, head.pos + 1):
-            event.pos = pos
         if events:
-            Event.objects.using(using).bulk_update(events, ["pos"])
-            head.pos += len(events)
+            rows.stamp([event.pk for event in events], head.pos + 1, using=using)
+            for event in events:
+                head.pos += 1
+                event.pos = head.pos
             head.save(using=using, update_fields=["pos"])
     return head.epoch, [update_of(event) for event in events]

@@ -38,6 +38,9 @@ class Relay:
     FOREIGN_AT_MOST = 1000
     """Foreign hints that wait to be published; the oldest give way, since each only says "look again"."""
 
+    APART = 0.005
+    """Seconds between the beginnings of two rounds: many commits are settled in handfuls, a single one at once."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._turn = threading.Event()
@@ -105,11 +108,14 @@ class Relay:
 
     def _run(self) -> None:
         loop = _Loop()
+        began = -self.APART
         try:
             while True:
                 called = self._turn.wait(conf.current().poll_seconds if self._serving else None)
                 self._turn.clear()
                 if self._woken or not called:
+                    time.sleep(max(0.0, began + self.APART - time.monotonic()))
+                    began = time.monotonic()
                     self._woken = False
                     self._round_that_ends(loop)
                 if self._rests() and self._ending:

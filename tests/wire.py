@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tests.server import PATIENCE, Server
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455's; the same each time, so the same answer gives the same bytes
-TEXT, BINARY, CLOSE = 1, 2, 8
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
 def handshake(server: Server, path: str, *, session: str = "", origin: str | None = "") -> bytes:

@@ -1,18 +1,17 @@
 """Values of a frame in a template, marked so that the script can paint newer ones over them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django import template
 from django.http import QueryDict
 from django.templatetags.static import static
-from django.utils.dateparse import parse_datetime
-from django.utils.html import format_html
+from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
+
+from dashboards.words import HIDDEN, for_script, words_for
 
 register = template.Library()
 
-HIDDEN = "Not for your role"
 LABELS = {
     "client_username": "Client",
     "booster_username": "Booster",
@@ -25,33 +24,18 @@ LABELS = {
 }
 
 
-def _moment(value: Any) -> str:
-    moment = parse_datetime(value) if value else None
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
-
-
-def _record(value: Any) -> str:
-    return f"{value['amount']} · {value['status']}" if value else "none yet"
-
-
-# fields.js has the same list: what a kind shows must not change when the script paints over it.
-KINDS: dict[str, Callable[[Any], str]] = {
-    "text": lambda value: str(value or ""),
-    "name": lambda value: str(value or "nobody yet"),
-    "note": lambda value: str(value or "No note."),
-    "money": lambda value: str(value or "–"),
-    "percent": lambda value: f"{value} %",
-    "time": _moment,
-    "record": _record,
-}
-
-
 @register.simple_tag
 def value(frame: dict[str, Any], field: str, kind: str = "text") -> SafeString:
     """Show a field of ``frame``; what is masked is called hidden, not 0."""
     if field in frame["masked"]:
         return format_html('<span data-field="{}" data-kind="{}" data-hidden>{}</span>', field, kind, HIDDEN)
-    return format_html('<span data-field="{}" data-kind="{}">{}</span>', field, kind, KINDS[kind](frame[field]))
+    return format_html('<span data-field="{}" data-kind="{}">{}</span>', field, kind, words_for(kind, frame[field]))
+
+
+@register.simple_tag
+def words_for_script() -> SafeString:
+    """Hand the words of this page to the script that paints newer values over them."""
+    return json_script(for_script(), "words")
 
 
 @register.simple_tag

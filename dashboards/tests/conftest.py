@@ -20,7 +20,12 @@ def people(db: None) -> Cast:
     capture_at_once()
     found = cast()
     order_reprice(
-        order_id=found.order.pk, actual_price=PRICE, booster_price=PAYOUT, reason="A round price.", by=found.manager
+        order_id=found.order.pk,
+        actual_price=PRICE,
+        booster_price=PAYOUT,
+        reason="A round price.",
+        by=found.manager,
+        idempotency_key="a round price",
     )
     found.order.refresh_from_db()
     return found

@@ -57,6 +57,12 @@ def test_a_booster_reports_progress(people, browser_of):
     assert response.json()["frame"]["reached_division"] == 3
 
 
+def test_a_booster_who_chooses_the_goal_need_not_set_the_marks_back(people, browser_of):
+    goal = division_of(people.order).desired
+    act(browser_of(people.booster), people.order, "report", reached=f"{goal.rank}-{goal.division}", marks="3")
+    assert division_of(people.order).reached == goal
+
+
 def test_a_booster_pauses_and_resumes(people, browser_of):
     act(browser_of(people.booster), people.order, "pause")
     assert people.order.status == "Paused"
@@ -108,9 +114,17 @@ def test_a_manager_assigns(people, browser_of):
 def test_a_manager_reprices_with_a_reason(people, browser_of):
     act(
         browser_of(people.manager), people.order, "reprice",
-        actual_price="200.00", booster_price="140.00", reason="It is harder than it looked.",
+        actual_price="200.00", booster_price="140.00", reason="It is harder than it looked.", idempotency_key="one",
     )  # fmt: skip
     assert (people.order.actual_price, people.order.booster_price) == (Decimal("200.00"), Decimal("140.00"))
+
+
+def test_a_manager_reprices_once_however_often_it_is_sent(people, browser_of):
+    fields = {"actual_price": "200.00", "booster_price": "140.00", "reason": "Harder.", "idempotency_key": "one-more"}
+    before = people.order.decisions.count()
+    for _ in range(2):
+        assert act(browser_of(people.manager), people.order, "reprice", **fields).status_code == 200
+    assert people.order.decisions.count() == before + 1
 
 
 def test_a_manager_drops_with_a_reason(people, browser_of):
@@ -135,7 +149,9 @@ def test_a_manager_resumes(people, browser_of):
     ("who", "status", "expected"),
     [
         ("client", "Continue", {"pause", "write_note", "extend"}),
-        ("booster", "Continue", {"report", "pause", "finish", "release"}),
+        ("booster", "Continue", {"report", "pause", "release"}),
+        ("booster", "at the goal", {"pause", "finish"}),
+        ("manager", "at the goal", {"pause", "finish", "extend", "reprice", "drop"}),
         ("manager", "Continue", {"pause", "finish", "extend", "reprice", "release", "drop"}),
         ("client", "New", {"write_note", "drop"}),
         ("manager", "New", {"assign", "reprice", "drop"}),
@@ -145,6 +161,8 @@ def test_a_manager_resumes(people, browser_of):
 def test_a_page_has_the_buttons_of_its_viewer_and_no_others(people, browser_of, who, status, expected):
     if status == "New":
         order_release(order_id=people.order.pk, by=people.manager)
+    if status == "at the goal":
+        at_the_goal(people)
     page = browser_of(getattr(people, who)).get(f"/orders/{people.order.pk}/").content.decode()
     shown = {verb for verb in TRANSITIONS if f'action="/orders/{people.order.pk}/{verb}/"' in page}
     assert shown == expected

@@ -8,10 +8,11 @@ from django.core.management import call_command
 
 from accounts.models import Role, User
 from dashboards.management.commands.demo_data import people_make
-from dashboards.management.commands.simulate import Simulation
+from dashboards.management.commands.simulate import HANDS_OFF, Simulation
 from orders.models import BaseOrder, Status
 from orders.selectors import orders_available
 from orders.services import order_drop, order_pause
+from tests.people import order_of
 from wallet.selectors import order_books
 
 pytestmark = pytest.mark.django_db
@@ -83,13 +84,35 @@ def test_at_the_limit_no_order_is_placed_and_the_last_one_still_moves(people):
 def test_people_may_interfere(people):
     simulation = Simulation(people=people, limit=40, dice=random.Random(1))
     order = between_client_and_booster().get(status=Status.CONTINUE)
-    order_pause(order_id=order.pk, by=people["client"])
-    assert simulation.demo_moves() == f"order {order.pk} resumed"
     order_drop(order_id=order.pk, by=people["manager"], reason="To see what happens.")
     assert "claimed by booster" in simulation.demo_moves()
     people["booster"].is_active = False
     people["booster"].save()
+    simulation.steps = 2
     assert simulation.step().startswith("refused: There is no order")
+
+
+def test_what_a_person_changes_is_left_to_him_for_a_while(people):
+    simulation = Simulation(people=people, limit=13, dice=random.Random(1))
+    order = between_client_and_booster().get(status=Status.CONTINUE)
+    simulation.step()
+    order_pause(order_id=order.pk, by=people["client"])
+    told = [simulation.step() for _ in range(HANDS_OFF)]
+    assert not any(f"order {order.pk} " in words for words in told)
+    order.refresh_from_db()
+    assert order.status == Status.PAUSED
+    told = [simulation.step() for _ in range(3)]
+    assert f"order {order.pk} resumed" in told
+
+
+def test_what_a_person_orders_is_his_to_play(people):
+    chosen, available = order_of(people["client"], booster=people["booster"]), order_of(people["clara"])
+    simulation = Simulation(people=people, limit=40, dice=random.Random(1))
+    for _ in range(200):
+        simulation.step()
+    for order in (chosen, available):
+        order.refresh_from_db()
+        assert (order.status, order.message) == (Status.NEW, "The order was placed and paid.")
 
 
 def test_the_command_ends_after_its_steps(people, capsys):

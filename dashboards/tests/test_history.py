@@ -32,7 +32,12 @@ def people(transactional_db):
     """A cast whose order was repriced: version 1 placed, 2 claimed, 3 repriced. Here each step is a commit."""
     found = cast(client="the-client", booster="the-booster", manager="the-manager", other_booster="the-successor")
     order_reprice(
-        order_id=found.order.pk, actual_price=PRICE, booster_price=PAYOUT, reason="A round price.", by=found.manager
+        order_id=found.order.pk,
+        actual_price=PRICE,
+        booster_price=PAYOUT,
+        reason="A round price.",
+        by=found.manager,
+        idempotency_key="a round price",
     )
     return found
 
@@ -89,7 +94,12 @@ def test_each_reads_the_prices_that_are_his(people, browser_of, path):
 @pytest.mark.parametrize("path", PAGES)
 def test_only_staff_reads_who_and_why(people, browser_of, path):
     order_reprice(
-        order_id=people.order.pk, actual_price=PRICE + 1, booster_price=PAYOUT, reason="Once more.", by=people.manager
+        order_id=people.order.pk,
+        actual_price=PRICE + 1,
+        booster_price=PAYOUT,
+        reason="Once more.",
+        by=people.manager,
+        idempotency_key="once more",
     )
     browser_of(people.manager).post(f"/orders/{people.order.pk}/pause/")
     address = path.replace("/1/", "/5/")

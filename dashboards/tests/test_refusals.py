@@ -30,7 +30,7 @@ def state_of(order):
         (
             "booster",
             "reprice",
-            {"actual_price": "1", "booster_price": "1", "reason": "x"},
+            {"actual_price": "1", "booster_price": "1", "reason": "x", "idempotency_key": "k"},
             409,
             "repriced by a manager",
         ),
@@ -41,9 +41,21 @@ def state_of(order):
         ("client", "extend", {"goal": "Diamond-3"}, 409, "idempotency key"),
         ("client", "write_note", {"note": "x" * 1001}, 409, "1000 characters"),
         ("client", "write_note", {"note": "a\x00b"}, 422, "Null characters"),
-        ("manager", "reprice", {"actual_price": "1", "booster_price": "1", "reason": ""}, 409, "The reason is missing"),
+        (
+            "manager",
+            "reprice",
+            {"idempotency_key": "k", "actual_price": "1", "booster_price": "1", "reason": ""},
+            409,
+            "The reason is missing",
+        ),
         ("manager", "reprice", {"actual_price": "NaN", "booster_price": "1", "reason": "x"}, 422, "Enter a number"),
-        ("manager", "reprice", {"actual_price": "-1", "booster_price": "1", "reason": "x"}, 409, "amount of money"),
+        (
+            "manager",
+            "reprice",
+            {"idempotency_key": "k", "actual_price": "-1", "booster_price": "1", "reason": "x"},
+            409,
+            "amount of money",
+        ),
         ("manager", "reprice", {"actual_price": "1e9", "booster_price": "1", "reason": "x"}, 422, "digits"),
         ("manager", "reprice", {"actual_price": "1.001", "booster_price": "1", "reason": "x"}, 422, "decimal places"),
         ("manager", "drop", {"reason": " "}, 409, "The reason is missing"),
@@ -63,7 +75,7 @@ def test_a_refusal_says_what_to_do_and_changes_nothing(people, browser_of, who, 
 
 
 def test_without_the_script_the_page_comes_back_with_what_was_typed(people, browser_of):
-    fields = {"actual_price": "77.70", "booster_price": "55.50", "reason": ""}
+    fields = {"actual_price": "77.70", "booster_price": "55.50", "reason": "", "idempotency_key": "k"}
     page = browser_of(people.manager).post(f"/orders/{people.order.pk}/reprice/", fields).content.decode()
     assert 'value="77.70"' in page
     assert 'value="55.50"' in page

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -73,6 +74,21 @@ def pytest_command(python: str, options: Options, report: str, marks: str, extra
     return command + list(extra)
 
 
+def modules() -> list[Path]:
+    """The tests of the JavaScript modules."""
+    return sorted(files("*.test.mjs"))
+
+
+def without_node() -> str:
+    """Why the JavaScript tests cannot run: Node reads modules without a package.json from 20.19 on."""
+    node = shutil.which("node")
+    if node is None:
+        return "there is no node on PATH"
+    said = subprocess.run([node, "--version"], stdout=subprocess.PIPE, text=True).stdout.strip()
+    version = tuple(int(part) for part in said.removeprefix("v").split(".")[:2] if part.isdigit())
+    return "" if version >= (20, 19) else f"node {said} is older than 20.19"
+
+
 def tests(options: Options) -> Sequence[str]:
     if options.browser and marked("browser"):
         browser.install()
@@ -90,7 +106,7 @@ STEPS = (
     Step("locks", "locks carry hashes and no address", lambda o: [PYTHON, "-m", "gameBoosterss.development.locks"]),
     Step("ruff", "lint", lambda o: [PYTHON, "-m", "ruff", "check", "--quiet", "."]),
     Step("format", "formatting", lambda o: [PYTHON, "-m", "ruff", "format", "--check", "."]),
-    Step("mypy", "types", lambda o: [PYTHON, "-m", "mypy", *floors()]),
+    Step("mypy", "types", lambda o: [PYTHON, "-m", "mypy", *floors(), "benchmarks"]),
     Step(
         "imports",
         "floors and layers",
@@ -107,7 +123,9 @@ STEPS = (
     Step("migrations", "models and migrations agree", lambda o: [*MANAGE, "makemigrations", "--check", "--dry-run"]),
     Step("pytest", "behaviour", tests, live=True),
     Step("older", "the oldest supported pins", older, lambda o: "" if marked("older") else "no such tests", live=True),
-    # The JavaScript tests of clients/js go here.
+    Step(
+        "js", "the modules of the pages", lambda o: ["node", "--test", *map(str, modules())], lambda o: without_node()
+    ),
 )
 
 

@@ -172,7 +172,7 @@ def welcome(host: str, port: int, found: Engines, simulated: bool, seconds: floa
         f"  People   {', '.join(LOGINS)} (password: demo)",
         "",
         "Try: log in as client in one window and as booster in a private one, open the same order in both,",
-        "     and change it in one." + (" The simulation plays the other orders." if simulated else ""),
+        "     and change it in one." + (" The simulation plays the rest." if simulated else ""),
         "     ./dev manage shell, in another terminal, works on the same data.",
         *[f"     {note}" for note in found.notes],
     ]

@@ -94,18 +94,25 @@ class WayForm(forms.Form):
 
 
 class ReachedForm(forms.Form):
-    """Where the account stands now; proposes one mark more than before."""
+    """Where the account stands now; proposes one mark more than before.
+
+    Marks beyond the goal inside its own division are the goal: the order ends there, and nobody should have to set
+    them back to 0 to say so.
+    """
 
     reached = PlaceField(label="Reached")
     marks = MarksField()
 
     def __init__(self, data: Any, *, reached: Position, goal: Position) -> None:
+        self.goal = goal
         following = position_at(min(reached.band + 1, goal.band))
         super().__init__(data, initial={"reached": place_value(following), "marks": following.marks})
         self.fields["reached"].widget.choices = _choices(following.band, goal.band)
 
     def place(self) -> Position:
         reached = self.cleaned_data["reached"]
+        if (reached.rank, reached.division) == (self.goal.rank, self.goal.division):
+            return Position(reached.rank, reached.division, min(self.cleaned_data["marks"], self.goal.marks))
         return Position(reached.rank, reached.division, self.cleaned_data["marks"])
 
 

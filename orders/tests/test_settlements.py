@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import Role
 from accounts.tests.people import person
-from orders.exceptions import AtTheGoal, BadAmount, BadText, NotAtTheGoal, OrderError
+from orders.exceptions import AtTheGoal, BadAmount, BadText, KeyMissing, KeyReused, NotAtTheGoal, OrderError
 from orders.models import BaseOrder, Decision, Status
 from orders.services import (
     order_claim,
@@ -51,6 +51,11 @@ def manager():
 
 def played(booster, *, title="0 4 10"):
     return order_made(status=Status.CONTINUE, booster_id=booster.pk, title=title)
+
+
+def reprice(order, price, payout, *, by, reason="A mistake.", key="one"):
+    prices = {"actual_price": Decimal(price), "booster_price": Decimal(payout)}
+    return order_reprice(order_id=order.pk, **prices, reason=reason, by=by, idempotency_key=key)
 
 
 def test_an_order_is_paid_when_it_is_placed(due):
@@ -159,13 +164,38 @@ def test_an_extension_beyond_what_a_price_can_hold_is_refused(booster):
 def test_the_difference_of_a_new_price_is_paid_or_given_back_at_once(due, manager, price, told):
     order = order_made()
     due.clear()
-    order_reprice(
-        order_id=order.pk, actual_price=Decimal(price), booster_price=Decimal(50), reason="A mistake.", by=manager
-    )
+    reprice(order, price, 50, by=manager)
     assert due == told
     order.refresh_from_db()
     assert (order.actual_price, order.booster_price) == (Decimal(price), 50)
     assert Decision.objects.get().by == manager
+
+
+def test_a_new_price_that_is_sent_twice_is_one_decision(due, manager):
+    order = order_made()
+    due.clear()
+    for _ in range(2):
+        reprice(order, 120, 70, by=manager)
+    assert due == [("payment", 20)]
+    assert Decision.objects.count() == 1
+
+
+def test_a_price_is_not_set_back_by_an_old_request_that_comes_again(due, manager):
+    order = order_made()
+    reprice(order, 120, 70, by=manager)
+    reprice(order, 110, 60, by=manager, key="two")
+    reprice(order, 120, 70, by=manager)
+    order.refresh_from_db()
+    assert (order.actual_price, order.booster_price) == (110, 60)
+
+
+def test_a_key_stands_for_one_new_price(manager):
+    order = order_made()
+    reprice(order, 120, 70, by=manager)
+    with pytest.raises(KeyReused):
+        reprice(order, 130, 70, by=manager)
+    with pytest.raises(KeyMissing):
+        reprice(order, 130, 70, by=manager, key="")
 
 
 @pytest.mark.parametrize("which", ["actual_price", "booster_price"])
@@ -176,7 +206,7 @@ def test_a_price_that_is_no_amount_is_refused_and_nothing_changes(due, manager, 
     before = row(order)
     prices = {"actual_price": Decimal(90), "booster_price": Decimal(60)} | {which: Decimal(value)}
     with pytest.raises(BadAmount):
-        order_reprice(order_id=order.pk, **prices, reason="A mistake.", by=manager)
+        reprice(order, *prices.values(), by=manager)
     assert row(order) == before
     assert not due
     assert not Decision.objects.exists()
@@ -186,9 +216,7 @@ def test_the_price_cannot_fall_below_the_work_that_is_settled(booster, manager):
     order = played(booster)
     order_release(order_id=order.pk, by=booster)
     with pytest.raises(BadAmount, match=r"Work for 40\.00"):
-        order_reprice(
-            order_id=order.pk, actual_price=Decimal("39.99"), booster_price=Decimal(1), reason="A mistake.", by=manager
-        )
+        reprice(order, "39.99", 1, by=manager)
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "a\x00b", "\ud800", None, 7])
@@ -198,7 +226,7 @@ def test_staff_gives_a_reason_in_words(booster, manager, reason):
     with pytest.raises(BadText):
         order_drop(order_id=order.pk, by=manager, reason=reason)
     with pytest.raises(BadText):
-        order_reprice(order_id=order.pk, actual_price=Decimal(1), booster_price=Decimal(1), reason=reason, by=manager)
+        reprice(order, 1, 1, by=manager, reason=reason)
     assert row(order) == before
 
 

@@ -73,7 +73,9 @@ def do(verb, order_id, by):
             return services.order_drop(order_id=order_id, by=by, reason="A reason.")
         case "reprice":
             prices = {"actual_price": Decimal(90), "booster_price": Decimal(60)}
-            return services.order_reprice(order_id=order_id, **prices, reason="A reason.", by=by)
+            return services.order_reprice(
+                order_id=order_id, **prices, reason="A reason.", by=by, idempotency_key=f"reprice.{order_id}"
+            )
         case "write_note":
             return services.order_write_note(order_id=order_id, note="After six.", by=by)
     return getattr(services, f"order_{verb}")(order_id=order_id, by=by)

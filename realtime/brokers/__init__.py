@@ -22,7 +22,13 @@ def group_of(topic: str) -> int:
 
 def key() -> bytes:
     """Return the key that signs the bus, made of the project's ``SECRET_KEY``."""
-    return salted_hmac("realtime.bus", "", secret=settings.SECRET_KEY, algorithm="sha256").digest()
+    return keys()[0]
+
+
+def keys() -> list[bytes]:
+    """Return the keys whose messages are taken: our own, then those of ``SECRET_KEY_FALLBACKS``."""
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return [salted_hmac("realtime.bus", "", secret=secret, algorithm="sha256").digest() for secret in secrets]
 
 
 @cache

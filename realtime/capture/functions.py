@@ -77,6 +77,9 @@ CREATE UNLOGGED TABLE IF NOT EXISTS {PREFIX}_marks (
     transaction xid8 NOT NULL DEFAULT pg_current_xact_id(), feed text NOT NULL, keys text[] NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX IF NOT EXISTS {PREFIX}_marks_transaction ON {PREFIX}_marks (transaction);
+-- Rows that are written again and again stay on their page, and no index is touched (HOT).
+ALTER TABLE realtime_stream SET (fillfactor = 50);
+ALTER TABLE realtime_epoch SET (fillfactor = 10);
 """
 
 ACTOR = "coalesce(nullif(current_setting('realtime.actor', true), ''), 'role:' || session_user)"
@@ -87,29 +90,33 @@ CONTEXT = """jsonb_strip_nulls(jsonb_build_object('role', session_user,
         'request', nullif(current_setting('realtime.request', true), ''),
         'reason', nullif(current_setting('realtime.reason', true), '')))"""
 
-DIFFERENCE = f"""
-CREATE OR REPLACE FUNCTION {PREFIX}_before(old jsonb, new jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $body$
-    SELECT CASE WHEN old IS NULL THEN NULL WHEN new IS NULL THEN old ELSE (
-        SELECT coalesce(jsonb_object_agg(o.key, o.value), '{{}}')
-        FROM jsonb_each(old) o WHERE new -> o.key IS DISTINCT FROM o.value
-    ) END
-$body$;
-CREATE OR REPLACE FUNCTION {PREFIX}_changed(before jsonb, new jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $body$
-    SELECT coalesce(jsonb_agg(k), '[]') FROM jsonb_object_keys(coalesce(before, new, '{{}}')) k
-$body$;
-"""
+
+def before(old: str, new: str) -> str:
+    """Return the expression for what of ``old`` is another in ``new``: NULL when there was nothing before."""
+    return f"""CASE WHEN {old} IS NULL THEN NULL WHEN {new} IS NULL THEN {old} ELSE (
+            SELECT coalesce(jsonb_object_agg(o.key, o.value), '{{}}')
+            FROM jsonb_each({old}) o WHERE {new} -> o.key IS DISTINCT FROM o.value
+        ) END"""
+
+
+def changed(before: str, new: str) -> str:
+    """Return the expression for the names of what changed: all of them when there was nothing before."""
+    return f"(SELECT coalesce(jsonb_agg(k), '[]') FROM jsonb_object_keys(coalesce({before}, {new}, '{{}}')) k)"
 
 
 def state(shape: Shape, schema: str) -> str:
-    """Return the function that computes the states of ``keys``; its text is compiled from the declaration by Django."""
+    """Return the function that computes the states of ``wanted``; its text is compiled from the declaration by Django.
+
+    It sets nothing, so that PostgreSQL plans it as a part of the flush that calls it, once a connection; as a function
+    by itself it would be planned with each call, which costs more than the rest of the flush.
+    """
     return f"""
 CREATE OR REPLACE FUNCTION {PREFIX}_state_{shape.feed}(wanted {shape.key_type}[])
 RETURNS TABLE (key {shape.key_type}, state jsonb)
-LANGUAGE sql STABLE SET search_path = pg_catalog, {schema}, pg_temp AS $body$
+LANGUAGE sql STABLE AS $body$
     SELECT q.key, q.state FROM ({shape.select}) AS q (key, state) WHERE q.key = ANY (wanted)
 $body$;
+REVOKE ALL ON FUNCTION {PREFIX}_state_{shape.feed}({shape.key_type}[]) FROM PUBLIC;
 """
 
 
@@ -186,7 +193,9 @@ def flush(shapes: Iterable[Shape], schema: str) -> str:
     blocks = "\n".join(_flush_one(shape) for shape in sorted(shapes, key=lambda shape: shape.feed))
     return f"""
 CREATE OR REPLACE FUNCTION {PREFIX}_flush() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp AS $body$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp
+-- Every lookup here is by key. One plan a connection: planning the state anew costs five times what running it does.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $body$
 DECLARE
     -- Not the number of the transaction alone: a restored database counts from another place.
     mark CONSTANT text := NEW.transaction || '@' || extract(epoch FROM now());
@@ -194,6 +203,7 @@ DECLARE
     context CONSTANT jsonb := {CONTEXT};
     marked text[];
     topics text[];
+    again boolean;
     own record;
     prior jsonb;
     moment timestamptz;
@@ -231,9 +241,37 @@ def _flush_one(shape: Shape) -> str:
         topics := ARRAY(SELECT '{shape.feed}.' || k FROM unnest(marked) k ORDER BY ('{shape.feed}.' || k) COLLATE "C");
         INSERT INTO realtime_stream (topic, version, changed, at, transaction)
         SELECT t, 0, '[]', clock_timestamp(), '' FROM unnest(topics) t ON CONFLICT (topic) DO NOTHING;
-        PERFORM 1 FROM realtime_stream WHERE topic = ANY (topics) ORDER BY topic COLLATE "C" FOR UPDATE;
+        SELECT bool_or(l.transaction = mark) INTO again FROM (
+            SELECT s.transaction FROM realtime_stream s WHERE s.topic = ANY (topics)
+            ORDER BY s.topic COLLATE "C" FOR UPDATE
+        ) l;
         moment := clock_timestamp();
-        -- A second flush of this transaction (SET CONSTRAINTS IMMEDIATE): its event is rewritten or taken back.
+        IF again THEN
+{_rewrite(shape)}
+        END IF;
+        WITH changes AS (
+            SELECT s.topic, s.version + 1 AS version, n.state, {before("s.state", "n.state")} AS before
+            FROM realtime_stream s LEFT JOIN {PREFIX}_state_{shape.feed}(marked::{shape.key_type}[]) n
+            ON s.topic = '{shape.feed}.' || n.key
+            WHERE s.topic = ANY (topics) AND s.state IS DISTINCT FROM n.state
+        ), advanced AS (
+            UPDATE realtime_stream s SET version = c.version, state = c.state, at = moment,
+                changed = {changed("c.before", "c.state")}, transaction = mark
+            FROM changes c WHERE s.topic = c.topic
+        )
+        INSERT INTO realtime_event (topic, version, state, before, actor, context, at)
+        SELECT topic, version, state, before, left(actor, 100), context, moment
+        FROM changes ORDER BY topic COLLATE "C";
+    END IF;
+"""
+
+
+def _rewrite(shape: Shape) -> str:
+    """Return the lines for a second flush of one transaction (SET CONSTRAINTS IMMEDIATE).
+
+    Its event is written anew, or taken back when it left nothing.
+    """
+    return f"""
         FOR own IN
             SELECT s.topic, s.version, s.state AS old, n.state AS new, e.before
             FROM realtime_stream s
@@ -247,27 +285,13 @@ def _flush_one(shape: Shape) -> str:
                 UPDATE realtime_stream SET version = version - 1, state = own.new, transaction = ''
                 WHERE topic = own.topic;
             ELSE
-                prior := {PREFIX}_before(prior, own.new);
+                prior := {before("prior", "own.new")};
                 UPDATE realtime_event e SET state = own.new, before = prior, at = moment
                 WHERE e.topic = own.topic AND e.version = own.version;
-                UPDATE realtime_stream SET state = own.new, at = moment, changed = {PREFIX}_changed(prior, own.new)
+                UPDATE realtime_stream SET state = own.new, at = moment, changed = {changed("prior", "own.new")}
                 WHERE topic = own.topic;
             END IF;
         END LOOP;
-        WITH changes AS (
-            SELECT s.topic, s.version + 1 AS version, n.state, {PREFIX}_before(s.state, n.state) AS before
-            FROM realtime_stream s
-            LEFT JOIN {PREFIX}_state_{shape.feed}(marked::{shape.key_type}[]) n ON s.topic = '{shape.feed}.' || n.key
-            WHERE s.topic = ANY (topics) AND s.state IS DISTINCT FROM n.state
-        ), advanced AS (
-            UPDATE realtime_stream s SET version = c.version, state = c.state, at = moment,
-                changed = {PREFIX}_changed(c.before, c.state), transaction = mark
-            FROM changes c WHERE s.topic = c.topic
-        )
-        INSERT INTO realtime_event (topic, version, state, before, actor, context, at)
-        SELECT topic, version, state, before, left(actor, 100), context, moment
-        FROM changes ORDER BY topic COLLATE "C";
-    END IF;
 """
 
 

@@ -160,7 +160,7 @@ def wanted(connection: Any) -> tuple[str, str]:
         schema = connection.ops.quote_name(cursor.fetchone()[0])
     feeds = all_feeds()
     shapes = [_shape(feed, connection) for feed in feeds]
-    parts = [functions.MARKS, functions.DIFFERENCE]
+    parts = [functions.MARKS]
     parts += [functions.state(shape, schema) for shape in shapes]
     parts += [functions.flush(shapes, schema)]
     parts += [functions.follow(end, schema) for end in ends(connection)]

@@ -7,6 +7,7 @@ import logging
 import time
 from typing import Any
 
+from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server as StockServer
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import defer, reactor, task
@@ -26,8 +27,16 @@ class Server(StockServer):
 
     def listen_success(self, port: Any) -> None:
         self.ws_factory.protocol = Socket
+        # The stock server cuts off whoever breaks RFC 6455; this one says why (1002, 1007, 1009) and then does.
+        self.ws_factory.failByDrop = False
+        self.http_factory.buildProtocol = self._channel
         self._ports.append(port)
         super().listen_success(port)
+
+    def _channel(self, address: Any) -> Any:
+        channel = HTTPFactory.buildProtocol(self.http_factory, address)
+        channel.requestFactory = Request
+        return channel
 
     def kill_all_applications(self) -> Any:
         """Take no more sockets, say goodbye to all, wait up to ``drain_seconds``, then end what is left."""
@@ -48,6 +57,22 @@ class Server(StockServer):
         for details in self.connections.values():
             details.setdefault("application_instance", _Ended())
         yield super().kill_all_applications()
+
+
+class Request(WebRequest):
+    """A request that may become a socket: then it hands over what the client sent right behind its handshake.
+
+    The stock one leaves these bytes with the HTTP channel, which waits with them for the end of the request.
+    """
+
+    def process(self) -> Any:
+        channel = self.channel
+        done = super().process()
+        line = getattr(channel, "transport", None)
+        socket = getattr(line, "wrappedProtocol", None) or getattr(line, "protocol", None)  # the first behind TLS
+        if isinstance(socket, WebSocketProtocol):
+            channel.rawDataReceived = socket.dataReceived
+        return done
 
 
 class Socket(WebSocketProtocol):

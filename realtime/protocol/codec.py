@@ -43,8 +43,8 @@ def seal(message: Message, key: bytes) -> str:
     return _mac(text, key) + text.decode()
 
 
-def unseal(body: object, key: bytes) -> Message:
-    """Return the message in ``body``; raise ``ForgedMessage`` unless ``key`` signed it.
+def unseal(body: object, *keys: bytes) -> Message:
+    """Return the message in ``body``; raise ``ForgedMessage`` unless one of ``keys`` signed it.
 
     >>> unseal(seal(Beat("a"), b"key"), b"another key")
     Traceback (most recent call last):
@@ -53,7 +53,7 @@ def unseal(body: object, key: bytes) -> Message:
     if not isinstance(body, str):
         raise ForgedMessage("a message on the bus is not one of ours")
     mac, text = body[:_MAC_CHARS].encode("utf-8", "replace"), body[_MAC_CHARS:].encode("utf-8", "replace")
-    if not hmac.compare_digest(mac, _mac(text, key).encode()):
+    if not any(hmac.compare_digest(mac, _mac(text, key).encode()) for key in keys):
         raise ForgedMessage("a message on the bus was not signed by us")
     try:
         return _decoder.decode(text)

@@ -252,6 +252,32 @@ def test_a_statement_that_is_no_transaction_names_its_writer_too() -> None:
     assert events(record)[-1].actor != "command:nightly"
 
 
+def test_who_wrote_is_said_again_after_a_savepoint_that_rolled_back() -> None:
+    record = delivery()
+
+    def work() -> None:
+        with acting("user:1"):
+            set_status(record, "packed")
+        with acting("user:2"):
+            block(lambda: set_status(record, "lost"), fails=True)
+            set_status(record, "moving")
+
+    block(work)
+    assert events(record)[-1].actor == "user:2"
+
+
+def test_the_first_write_of_a_transaction_answers_for_itself() -> None:
+    record = delivery()
+    with acting("user:5"), transaction.atomic():
+        route = Route.objects.create(delivery=record, town="100 %")
+    assert Route.objects.get(pk=route.pk).town == "100 %"
+    with acting("user:6"), transaction.atomic():
+        assert Delivery.objects.filter(status="nowhere").update(status="moving") == 0
+    with acting("user:7"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE deliveries_delivery SET status = '100 %' WHERE status = 'nowhere'")
+        assert cursor.rowcount == 0
+
+
 def test_a_gate_that_is_no_field_is_an_event_that_shows_nothing() -> None:
     from realtime.masking import frame_for
     from realtime.tests.people import user

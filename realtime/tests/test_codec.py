@@ -38,6 +38,15 @@ def test_a_message_of_another_project_is_refused() -> None:
         unseal(seal(Beat("nonce"), b"another key"), KEY)
 
 
+def test_a_message_of_one_of_several_keys_is_taken() -> None:
+    for key in (b"new", b"old"):
+        assert unseal(seal(Beat("nonce"), key), b"new", b"old") == Beat("nonce")
+    with pytest.raises(ForgedMessage):
+        unseal(seal(Beat("nonce"), b"older"), b"new", b"old")
+    with pytest.raises(ForgedMessage):
+        unseal(seal(Beat("nonce"), b"new"))
+
+
 def test_a_signed_message_that_cannot_be_read_is_refused() -> None:
     from realtime.protocol.codec import _mac
 

@@ -257,6 +257,18 @@ async def test_hints_of_another_database_are_ignored(broker: Lossy) -> None:
     assert screen.frames[-1]["status"] == "moving"
 
 
+async def test_hints_signed_with_a_key_that_is_being_replaced_are_taken(broker: Lossy, settings: Settings) -> None:
+    settings.SECRET_KEY_FALLBACKS = ["the key of a process that has not been restarted yet"]
+    record = await made()
+    screen = await watching(record)
+    ear = Hub.current()._ear
+    await eventually(lambda: ear._confirmed.is_set() and bool(ear._epoch) and screen.versions() == [1])
+    state = {"sender_id": record.sender_id, "status": "told by the other process"}
+    update = Update(DeliveryFeed.topic(record.pk), 2, state, ("status",), "")
+    await broker.publish(0, seal(Hints(ear._epoch, [update]), brokers.keys()[1]))
+    await eventually(lambda: screen.frames[-1]["status"] == "told by the other process")
+
+
 async def test_a_foreign_hint_repeats_the_true_state_with_its_message_only(broker: Lossy) -> None:
     record = await made()
     screen = await watching(record)

@@ -105,6 +105,7 @@ def test_a_bus_that_is_down_costs_hints_and_nothing_else(bus: Recording) -> None
     bus.fails = True
     record = delivery()
     wait_until(settled)
+    assert relay.rest(20)
     assert bus.published == []
     bus.fails = False
     wait_until(lambda: time.monotonic() > relay._relay._mute_until)

@@ -83,11 +83,12 @@ def test_staff_assigns_reprices_and_drops_with_a_reason(site, admin, division):
     order, booster = division.order, person(Role.BOOSTER)
     decide(site, order, decision="assign", new_booster=booster.pk)
     assert (order.status, order.booster) == ("Continue", booster)
-    words = {"new_actual_price": "30.00", "new_booster_price": "20.00"}
+    words = {"new_actual_price": "30.00", "new_booster_price": "20.00", "idempotency_key": "one"}
     answer, _ = decide(site, order, decision="reprice", **words)
     assert (answer.status_code, order.actual_price) == (200, division.order.actual_price)
     assert "This decision needs it." in answer.content.decode()
-    decide(site, order, decision="reprice", reason="A mistake.", **words)
+    for _ in range(2):  # sent twice, it is one decision
+        decide(site, order, decision="reprice", reason="A mistake.", **words)
     assert (order.actual_price, order.booster_price) == (30, 20)
     decide(site, order, decision="drop", reason="The account was sold.")
     assert order.status == "Dropped"

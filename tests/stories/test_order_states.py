@@ -60,7 +60,12 @@ def test_an_order_from_placing_to_done():
 
     order_write_note(order_id=order_id, note="After six.", by=client)
     order_reprice(
-        order_id=order_id, actual_price=Decimal(50), booster_price=Decimal(30), reason="A mistake.", by=manager
+        order_id=order_id,
+        actual_price=Decimal(50),
+        booster_price=Decimal(30),
+        reason="A mistake.",
+        by=manager,
+        idempotency_key="a mistake",
     )
     order_claim(order_id=order_id, booster=booster)
     division_order_report(order_id=order_id, reached=Position("Platinum", 1), by=booster)

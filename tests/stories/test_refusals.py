@@ -17,7 +17,7 @@ from tests.engines import child_environment
 from tests.people import Cast, cast
 from tests.server import Server, running, session_of, unbroken
 from tests.stories.conftest import settled
-from tests.wire import BINARY, CLOSE, TEXT, frame, handshake, spoken
+from tests.wire import BINARY, CLOSE, PING, PONG, TEXT, Frames, frame, handshake, spoken
 
 REFUSAL_SECONDS = 1.0
 
@@ -32,8 +32,9 @@ def patient_server(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @sync_to_async
 def rows() -> list[object]:
-    """Return everything that a socket could have changed."""
-    return [list(model.objects.order_by("pk").values()) for model in (BaseOrder, Event, Stream, User)]
+    """Return everything that a socket could have changed; positions the relay gives meanwhile."""
+    found = [list(model.objects.order_by("pk").values()) for model in (BaseOrder, Stream, User)]
+    return [*found, list(Event.objects.order_by("pk").values("topic", "version", "state", "actor", "at"))]
 
 
 @asynccontextmanager
@@ -206,3 +207,36 @@ async def test_bytes_that_are_no_text_end_their_own_socket_only(standing_server:
         for payload, opcode in [(b"\xed\xa0\x80", TEXT), (b"\xff", TEXT), (b"", 0x3), (b"", 0xF)]:
             head, _ = await spoken(standing_server, opened, frame(b"\0", BINARY) + frame(payload, opcode))
             assert b"101 Switching Protocols" in head
+
+
+CLOSES = {
+    "half a surrogate": (frame(b"\xed\xa0\x80"), 1007),
+    "no UTF-8": (frame(b"\xff"), 1007),
+    "a reserved opcode": (frame(b"", 0x3), 1002),
+    "a control frame in parts": (b"\x09\x80\0\0\0\0", 1002),
+}
+
+
+@pytest.mark.parametrize("what", CLOSES)
+async def test_who_breaks_the_protocol_is_told_by_which_code(standing_server: Server, what: str) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.client)
+    opened = handshake(standing_server, f"/ws/orders/{people.order.pk}/", session=session)
+    said, code = CLOSES[what]
+    async with nothing_changes(standing_server, people):
+        for request, then in ((opened, said), (opened + said, b"")):
+            head, body = await spoken(standing_server, request, then)
+            assert b"101 Switching Protocols" in head
+            closes = [payload for opcode, payload in Frames().feed(body) if opcode == CLOSE]
+            assert [int.from_bytes(payload[:2]) for payload in closes] == [code]
+
+
+async def test_what_comes_with_the_handshake_is_read_after_it(standing_server: Server) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.client)
+    opened = handshake(standing_server, f"/ws/orders/{people.order.pk}/", session=session)
+    goodbye = frame((1000).to_bytes(2), CLOSE)
+    head, body = await spoken(standing_server, opened + frame(b"hello") + frame(b"7", PING) + goodbye)
+    assert b"101 Switching Protocols" in head
+    assert (PONG, b"7") in list(Frames().feed(body))
+    assert body.endswith(bytes([0x80 | CLOSE, 2]) + (1000).to_bytes(2))

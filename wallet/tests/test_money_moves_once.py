@@ -134,7 +134,8 @@ def something_happens(order, dice, boosters, manager, *, key):
             order_extend(order_id=order.pk, goal=goal + 1, by=order.client, idempotency_key=key)
         case "reprice":
             price, payout = (Decimal(dice.randrange(1, 20000)) / 100 for _ in range(2))
-            order_reprice(order_id=order.pk, actual_price=price, booster_price=payout, reason="Try.", by=manager)
+            prices = {"actual_price": price, "booster_price": payout}
+            order_reprice(order_id=order.pk, **prices, reason="Try.", by=manager, idempotency_key=key)
         case "finish":
             order_finish(order_id=order.pk, by=booster)
         case "drop" if dice.random() < 0.1:
@@ -149,7 +150,7 @@ def test_whatever_happens_the_books_agree_with_the_order(seed):
     order = order_made(goal=7)
     for step in range(40):
         with suppress(OrderError):
-            something_happens(BaseOrder.objects.get(pk=order.pk), dice, boosters, manager, key=f"extend.{step}")
+            something_happens(BaseOrder.objects.get(pk=order.pk), dice, boosters, manager, key=f"step.{step}")
         order = BaseOrder.objects.get(pk=order.pk)
         books = order_books(order)
         open_ = order.status not in (Status.DONE, Status.DROPPED)

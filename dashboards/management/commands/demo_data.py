@@ -97,6 +97,7 @@ def repriced(order_id: int, people: People) -> None:
         booster_price=Decimal("58.00"),
         reason="A discount for a regular client.",
         by=people["manager"],
+        idempotency_key=f"demo.reprice.{order_id}",
     )
 
 

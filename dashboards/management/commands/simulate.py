@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, connection
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from dashboards.management.commands.demo_data import BOOSTERS, CLIENTS, People, people_make
@@ -16,17 +17,29 @@ from games.league_of_legends.models import LeagueOfLegendsDivisionOrder
 from games.league_of_legends.selectors import divisions_all
 from games.league_of_legends.services import division_order_create, division_order_report
 from orders.exceptions import OrderError
-from orders.models import BaseOrder, Status
+from orders.models import BaseOrder, Post, Status
 from orders.options import Options
 from orders.selectors import orders_available
 from orders.services import order_claim, order_finish, order_pause, order_resume
 
 PLAYED = (Status.CONTINUE, Status.EXTEND, Status.PAUSED)
 OPEN_AT_ONCE = 8  # orders of the other clients, played or waiting
+HANDS_OFF = 40  # steps, about a minute: how long an order is left to somebody who has changed it
+OWN = Q(key__startswith="demo.") | Q(key__startswith="simulate.")  # what a person has ordered is his to play
+
+
+def state_of(division: LeagueOfLegendsDivisionOrder) -> object:
+    """Return what a change by a person changes."""
+    order = division.order
+    return order.status, order.booster_id, order.message, order.note, order.actual_price, division.reached
 
 
 class Simulation:
-    """Makes one change a step: every second one to the order between ``client`` and ``booster``."""
+    """Makes one change a step: every second one to the order between ``client`` and ``booster``.
+
+    It gives way to people: it plays no order that one of them has placed, and leaves an order alone for a while when
+    one of them has changed it.
+    """
 
     def __init__(self, *, people: People, limit: int, dice: random.Random) -> None:
         self.people = people
@@ -36,6 +49,8 @@ class Simulation:
         self.client, self.booster = people["client"], people["booster"]
         self.clients = [people[name] for name in CLIENTS if name != "client"]
         self.boosters = [people[name] for name in BOOSTERS if name != "booster"]
+        self.left: dict[int, object] = {}  # how our last step left each order
+        self.touched: dict[int, int] = {}  # the step at which each was found otherwise
 
     def step(self) -> str:
         """Make one change and return what it was; a refusal is an answer like any other."""
@@ -46,18 +61,18 @@ class Simulation:
             return f"refused: {refusal}"
 
     def demo_moves(self) -> str:
-        mine = divisions_all().filter(order__client=self.client, order__booster=self.booster)
+        mine = self.divisions().filter(order__client=self.client, order__booster=self.booster)
         division = mine.filter(order__status__in=PLAYED).first()
         if division:
-            return self.play(division, keep=self.full())
+            return self.others_move() if self.is_in_use(division) else self.play(division, keep=self.full())
         chosen = mine.filter(order__status=Status.NEW).first()
         if chosen is None and not self.full():
             chosen = self.order_made(self.client, Position("Iron", 1), Position("Diamond", 4), self.booster)
         return self.claim(chosen.order_id, self.booster) if chosen else "nothing: the limit of orders is reached"
 
     def others_move(self) -> str:
-        waiting = orders_available().exclude(client=self.client)
-        played = divisions_all().filter(order__status__in=PLAYED, order__booster__in=self.boosters)
+        waiting = orders_available().filter(pk__in=self.own()).exclude(client=self.client)
+        played = self.divisions().filter(order__status__in=PLAYED, order__booster__in=self.boosters)
         free = [name for name in self.boosters if not played.filter(order__booster=name).exists()]
         if free and waiting.exists() and self.dice.random() < 0.3:
             return self.claim(waiting.reverse()[0].pk, self.dice.choice(free))
@@ -66,9 +81,28 @@ class Simulation:
             goal = start + self.dice.randrange(12, 48)
             made = self.order_made(self.dice.choice(self.clients), position_at(start), position_at(goal))
             return f"order {made.order_id} placed"
-        return self.play(self.dice.choice(played)) if played else "nothing to play"
+        free_to_play = [division for division in played if not self.is_in_use(division)]
+        return self.play(self.dice.choice(free_to_play)) if free_to_play else "nothing to play"
+
+    def own(self) -> QuerySet[Post, int]:
+        return Post.objects.filter(OWN).values_list("order", flat=True)
+
+    def divisions(self) -> QuerySet[LeagueOfLegendsDivisionOrder]:
+        return divisions_all().filter(order__in=self.own())
+
+    def is_in_use(self, division: LeagueOfLegendsDivisionOrder) -> bool:
+        """Whether somebody else has changed the order within the last ``HANDS_OFF`` steps."""
+        order, now = division.order_id, state_of(division)
+        if self.left.setdefault(order, now) != now:
+            self.left[order], self.touched[order] = now, self.steps
+        return order in self.touched and self.steps < self.touched[order] + HANDS_OFF
 
     def play(self, division: LeagueOfLegendsDivisionOrder, *, keep: bool = False) -> str:
+        told = self.move(division, keep=keep)
+        self.left[division.order_id] = state_of(divisions_all().get(pk=division.pk))
+        return told
+
+    def move(self, division: LeagueOfLegendsDivisionOrder, *, keep: bool) -> str:
         """Move an order on; with ``keep`` it is not finished, because no other can follow."""
         order = division.order
         booster = order.booster

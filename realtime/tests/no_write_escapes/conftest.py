@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
+from realtime import signals
 from realtime.capture import postgres
 from realtime.testing import quiet
 
@@ -34,6 +35,7 @@ def capture(request: pytest.FixtureRequest, db: None) -> Iterator[str]:
             pytest.skip("triggers are PostgreSQL's")
         yield "triggers"
         return
+    signals.watch_querysets()
     with override_settings(REALTIME={**settings.REALTIME, "CAPTURE": "orm"}):
         if connection.vendor == "postgresql":
             postgres.remove("default")

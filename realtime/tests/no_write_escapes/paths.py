@@ -28,8 +28,6 @@ class Path:
     name: str
     write: Callable[[Keys, str], None]
     atomic: Callable[[], AbstractContextManager[Any]] = transaction.atomic
-    is_signalled: bool = True
-    """Django sends signals for it: the ORM capture sees it."""
     is_sql: bool = False
     """It goes past the ORM: nothing but triggers can see it."""
 
@@ -175,13 +173,13 @@ PATHS = (
     Path("save", save),
     Path("save update_fields", save_update_fields),
     Path("save F()", save_expression),
-    Path("QuerySet.update", queryset_update, is_signalled=False),
-    Path("bulk_create", bulk_create, is_signalled=False),
-    Path("bulk_update", bulk_update, is_signalled=False),
+    Path("QuerySet.update", queryset_update),
+    Path("bulk_create", bulk_create),
+    Path("bulk_update", bulk_update),
     Path("update_or_create", update_or_create),
     Path("delete", delete),
     Path("cascade", cascade),
-    Path("admin action", admin_action, is_signalled=False),
-    Path("raw SQL", raw_sql, is_signalled=False, is_sql=True),
-    Path("COPY", copy, foreign_atomic, is_signalled=False, is_sql=True),
+    Path("admin action", admin_action),
+    Path("raw SQL", raw_sql, is_sql=True),
+    Path("COPY", copy, foreign_atomic, is_sql=True),
 )

@@ -58,7 +58,7 @@ def there_and_back(*, at_once: bool) -> list[Write | Block]:
 def perform(step: Write | Block, keys: Sequence[uuid.UUID], capture: str) -> None:
     match step:
         case Write(path=path, records=records, status=status):
-            if capture == "triggers" or path.is_signalled:
+            if capture == "triggers" or not path.is_sql:
                 path.write([keys[number] for number in sorted(records)], status)
         case Block():
             with suppress(RollBack), transaction.atomic():

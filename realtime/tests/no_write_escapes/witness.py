@@ -145,7 +145,7 @@ def _row(key: uuid.UUID) -> State:
     *columns, price, courier, town, toll, amount = row
     toll = toll and {"id": toll, "amount": f"{Decimal(str(amount)):.2f}"}
     named = dict(zip(COLUMNS, [*columns, f"{Decimal(str(price)):.2f}"], strict=True))
-    return named | {"courier_name": courier, "town": town, "last_toll": toll}
+    return named | {"courier_name": courier, "town": town, "last_toll": toll, "tags": []}  # no path writes a tag
 
 
 @contextmanager

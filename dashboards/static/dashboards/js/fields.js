@@ -1,14 +1,18 @@
 // Paints a frame over the values that the server drew. Text goes in as text, never as markup.
 
-const HIDDEN = "Not for your role"; // order_values.py has the same words and the same kinds
+let words = null; // dashboards/words.py: the server put the same words, and wrote them into the page for us
 
-const pad = (number) => String(number).padStart(2, "0");
+function wordsOfPage() {
+  return JSON.parse(document.getElementById("words").textContent);
+}
 
-function moment(value) {
-  if (!value) return "";
-  const at = new Date(value);
-  const day = `${at.getUTCFullYear()}-${pad(at.getUTCMonth() + 1)}-${pad(at.getUTCDate())}`;
-  return `${day} ${pad(at.getUTCHours())}:${pad(at.getUTCMinutes())} UTC`;
+/** Put `value` into words, exactly as dashboards/words.py does. */
+export function inWords(kind, value, kinds) {
+  const { shape, empty } = kinds[kind];
+  if (value === null || value === undefined || value === "") return empty;
+  const text = String(value); // a moment on the wire is UTC: 2026-11-24T03:18:05.120Z
+  const parts = typeof value === "object" ? value : { value: text, date: text.slice(0, 10), time: text.slice(11, 16) };
+  return shape.replace(/\{(\w+)\}/g, (_, name) => parts[name]);
 }
 
 function place(frame, steps) {
@@ -18,15 +22,8 @@ function place(frame, steps) {
   return `${frame.reached_rank}${division}${marks}`;
 }
 
-const WORDS = {
-  text: (value) => value ?? "",
-  name: (value) => value || "nobody yet",
-  note: (value) => value || "No note.",
-  money: (value) => value ?? "–",
-  percent: (value) => `${value} %`,
+const OWN = {
   status: (value) => value,
-  time: moment,
-  record: (value) => (value ? `${value.amount} · ${value.status}` : "none yet"),
   place: (_, frame, steps) => place(frame, steps),
 };
 const SHAPES = {
@@ -37,6 +34,7 @@ const SHAPES = {
 
 /** Paint `frame` into every `[data-field]` under `root`; mark what differs so that it lights up for a moment. */
 export function paint(root, frame, steps = []) {
+  words ??= wordsOfPage();
   const masked = new Set(frame.masked);
   for (const element of root.querySelectorAll("[data-field]")) {
     const { field, kind } = element.dataset;
@@ -46,11 +44,11 @@ export function paint(root, frame, steps = []) {
       continue;
     }
     const hidden = masked.has(field);
-    const words = hidden ? HIDDEN : String(WORDS[kind](value, frame, steps));
+    const shown = hidden ? words.hidden : (OWN[kind]?.(value, frame, steps) ?? inWords(kind, value, words.kinds));
     if (kind === "status") element.dataset.status = value;
     element.toggleAttribute("data-hidden", hidden);
-    if (element.textContent === words) continue;
-    element.textContent = words;
+    if (element.textContent === shown) continue;
+    element.textContent = shown;
     lightUp(element);
   }
 }

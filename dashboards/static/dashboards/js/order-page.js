@@ -37,6 +37,8 @@ function take(frame) {
 function needsParts({ changed, before, frame }) {
   // What the viewer is to the order may have changed with it: then other fields are masked.
   if (before && String(before.masked) !== String(frame.masked)) return true;
+  // At 100 % an order can be finished, and below it released.
+  if (changed.includes("progress") && [before?.progress, frame.progress].includes(100)) return true;
   // A form for progress starts above what is reached.
   if (changed.includes("progress") || changed.some((name) => name.startsWith("reached_"))) {
     if (article.querySelector("[data-verb=report]")) return true;

@@ -1,0 +1,102 @@
+"""What hears of an update, and when: a socket of the server, and the broker itself."""
+
+import asyncio
+import json
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+from realtime import brokers
+from realtime.protocol.codec import Beat, seal, unseal
+from tests.wire import TEXT, Frames
+
+QUIET = 5.0
+"""Seconds without anything new after which the rest counts as lost."""
+
+
+class Socket(asyncio.Protocol):
+    """A WebSocket in a few lines: a hundred full clients in one process would be the slow readers."""
+
+    def __init__(self, request: bytes) -> None:
+        self.request, self.head, self.frames = request, b"", Frames()
+        self.texts: list[tuple[bytes, int]] = []
+        self.first = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        transport.write(self.request)
+
+    def data_received(self, data: bytes) -> None:
+        now = time.monotonic_ns()
+        if b"\r\n\r\n" not in self.head:
+            self.head += data
+            self.head, end, data = self.head.partition(b"\r\n\r\n")
+            self.head += end
+        self.texts += [(payload, now) for opcode, payload in self.frames.feed(data) if opcode == TEXT]
+        if self.texts and not self.first.done():
+            self.first.set_result(None)
+
+    def has(self, words: str) -> bool:
+        return bool(self.texts) and f'"{words}"'.encode() in self.texts[-1][0]
+
+    @property
+    def heard(self) -> list[tuple[str, int]]:
+        return [(json.loads(text).get("message", ""), at) for text, at in self.texts]
+
+
+class Bus:
+    """What the broker brings to this process of one topic."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic, self.heard = topic, list[tuple[str, int]]()
+        self.proven = asyncio.Event()
+
+    def body(self, body: str) -> None:
+        now = time.monotonic_ns()
+        message = unseal(body, brokers.key())
+        if isinstance(message, Beat):
+            self.proven.set()
+        else:
+            updates = [update for update in message.updates if update.topic == self.topic]
+            self.heard += [((update.state or {})["message"], now) for update in updates]
+
+    def has(self, words: str) -> bool:
+        return bool(self.heard) and self.heard[-1][0] == words
+
+    async def listen(self) -> None:
+        """Listen until cancelled; the layer does not say when a subscription stands, so nonces are sent."""
+        listening = asyncio.create_task(brokers.current().listen(self.body, lambda *_: None))
+        while not self.proven.is_set():
+            await brokers.current().publish(brokers.base.GROUPS - 1, seal(Beat("benchmark"), brokers.key()))
+            await asyncio.sleep(0.02)
+        await listening
+
+
+async def watch(task: dict[str, Any]) -> list[list[tuple[str, int]]]:
+    """Return what came to each ear."""
+    loop = asyncio.get_running_loop()
+    sockets, ears = [], list[Socket | Bus]()
+    for request in task["requests"]:
+        _, socket = await loop.create_connection(lambda r=request: Socket(r.encode()), "127.0.0.1", task["port"])  # type: ignore[misc]
+        await asyncio.wait_for(socket.first, 30)
+        sockets.append(socket)
+    ears += sockets
+    listening = None
+    if task["topic"]:
+        bus = Bus(task["topic"])
+        ears.append(bus)
+        listening = asyncio.create_task(bus.listen())
+        await asyncio.wait_for(bus.proven.wait(), 30)
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    ends, came = time.monotonic() + QUIET, -1
+    while time.monotonic() < ends and not all(ear.has(task["last"]) for ear in ears):
+        total = sum(len(ear.heard) if isinstance(ear, Bus) else len(ear.texts) for ear in ears)
+        if total != came:
+            ends, came = time.monotonic() + QUIET, total
+        await asyncio.sleep(0.05)
+    if listening is not None:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+    return [ear.heard for ear in ears]

@@ -1,0 +1,19 @@
+"""What every benchmark takes on its command line."""
+
+import argparse
+
+
+def options(description: str, *, sqlite: bool = False) -> argparse.Namespace:
+    """Return ``rounds``, ``tiny`` (a try whether it runs at all), ``save`` and ``durable``."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=7, help="how often each way is measured, in turns")
+    parser.add_argument("--tiny", action="store_true", help="a few of everything: shows that it runs, measures nothing")
+    parser.add_argument("--save", action="store_true", help="write the result file in benchmarks/results")
+    parser.add_argument(
+        "--no-fsync", dest="durable", action="store_false", help="PostgreSQL leaves the disk out: processor time alone"
+    )
+    if sqlite:
+        parser.add_argument("--sqlite", action="store_true", help="SQLite in place of PostgreSQL")
+    found = parser.parse_args()
+    found.rounds = 1 if found.tiny else found.rounds
+    return found

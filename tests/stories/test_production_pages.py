@@ -1,0 +1,108 @@
+"""The pages as production serves them: DEBUG off, collected files, and a policy that lets nothing inline run."""
+
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from urllib.parse import urljoin
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.test import Client, override_settings
+from playwright.async_api import ConsoleMessage, async_playwright, expect
+
+from orders.services import order_write_note
+from tests.engines import child_environment
+from tests.people import Cast, cast
+from tests.server import ROOT, Server, running, session_of
+from tests.stories.test_two_people import FLAGS, PATIENCE, live, seen
+
+
+@pytest.fixture(scope="module")
+def production_server(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("production")
+    environment = child_environment() | {
+        "DEBUG": "0",
+        "HTTPS": "0",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "DJANGO_SETTINGS_MODULE": "tests.production_settings",
+        "STATIC_FOLDER": str(folder / "static"),
+    }
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"], cwd=ROOT, env=environment, check=True
+    )
+    with running(folder, environment) as server:
+        yield server
+
+
+def fetched(url: str, session: str = "") -> tuple[str, str]:
+    """Return the text behind ``url``, and how long it may be kept."""
+    request = urllib.request.Request(url, headers={"Cookie": f"sessionid={session}"} if session else {})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read().decode(), answer.headers["Cache-Control"]
+
+
+def modules_of(url: str, session: str) -> dict[str, str]:
+    """Return every module that the page loads, directly or by an import, with its cache rule."""
+    page, _ = fetched(url, session)
+    waiting = [urljoin(url, src) for src in re.findall(r'<script type="module" src="([^"]+)"', page)]
+    found: dict[str, str] = {}
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            text, found[module] = fetched(module)
+            waiting += [urljoin(module, name) for name in re.findall(r'^import [^"]*"([^"]+)";', text, re.MULTILINE)]
+    return found
+
+
+def test_a_module_imports_others_by_the_names_of_this_release(production_server: Server) -> None:
+    people = cast()
+    session = session_of(people.client)
+    for path, least in (("/", 6), (f"/orders/{people.order.pk}/", 7), ("/orders/new/league-of-legends/", 2)):
+        modules = modules_of(production_server.url + path, session)
+        assert len(modules) >= least
+        for url, kept in modules.items():
+            assert re.search(r"\.[0-9a-f]{12}\.js$", url), f"{url} has no hash"
+            assert "immutable" in kept
+
+
+@pytest.mark.browser
+async def test_under_the_policy_the_page_is_alive(production_server: Server, chromium: str) -> None:
+    people: Cast = await sync_to_async(cast)()
+    complaints: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = await browser.new_page(base_url=production_server.url)
+        page.set_default_timeout(PATIENCE)
+        page.on("console", heard)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        cookie = await sync_to_async(session_of)(people.client)
+        await page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": production_server.url}])
+        await page.goto(f"/orders/{people.order.pk}/")
+        await expect(live(page)).to_have_text("Live")
+        await sync_to_async(order_write_note)(
+            order_id=people.order.pk, note="<script>document.title = 1</script>", by=people.client
+        )
+        await expect(seen(page, "note")).to_have_text("<script>document.title = 1</script>")
+        assert await page.locator(".ladder-done").get_attribute("width") == "0%"
+        await browser.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/accounts/login/", "/", "/orders/new/league-of-legends/", "/orders/999999/", "/admin/"]
+)
+def test_every_page_has_a_policy_that_lets_nothing_inline_run(db: None, path: str) -> None:
+    browser = Client()
+    if path != "/accounts/login/":
+        browser.force_login(cast().admin)
+    with override_settings(DEBUG=False):
+        policy = browser.get(path).headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
