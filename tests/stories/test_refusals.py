@@ -16,6 +16,7 @@ from realtime.models import Event, Stream
 from tests.engines import child_environment
 from tests.people import Cast, cast
 from tests.server import Server, running, session_of, unbroken
+from tests.stories.conftest import settled
 from tests.wire import BINARY, CLOSE, PING, PONG, TEXT, Frames, frame, handshake, spoken
 
 REFUSAL_SECONDS = 1.0
@@ -41,6 +42,7 @@ async def nothing_changes(server: Server, people: Cast) -> AsyncIterator[None]:
     """Whatever the block does: no row changes, and another viewer of the order gets the next version as ever."""
     async with server.watch(f"/ws/orders/{people.order.pk}/", people.client) as other:
         first = await other.next()
+        await sync_to_async(settled)()  # a position is a column too
         before = await rows()
         yield
         assert await rows() == before
