@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from realtime import log
-from realtime.models import Event
+from realtime.models import Event, Stream
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery, Toll
 from realtime.tests.people import delivery, set_status, story, triggers
@@ -95,6 +95,21 @@ def test_statements_on_many_rows_at_once_do_not_deadlock() -> None:
             Toll.objects.bulk_create([Toll(delivery=record, amount=Decimal("2")) for record in records[::turn]])
 
     at_once([partial(tolls, 1), partial(tolls, -1), partial(locks_and_moves, records, "a")])
+    dense_and_true(records)
+
+
+def test_first_changes_of_older_records_in_opposite_order_do_not_deadlock() -> None:
+    """Their streams are made at COMMIT, by both: in one order, whatever the order of the writes."""
+    records = in_key_order([delivery() for _ in range(60)])
+
+    def begins(turn: int) -> None:
+        Toll.objects.bulk_create([Toll(delivery=record, amount=Decimal("3")) for record in records[::turn]])
+
+    for _ in range(6):
+        Stream.objects.all().delete()
+        Event.objects.all().delete()
+        at_once([partial(begins, 1), partial(begins, -1)] * 2)
+    assert Stream.objects.count() == len(records)
     dense_and_true(records)
 
 
