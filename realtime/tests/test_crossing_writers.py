@@ -1,5 +1,6 @@
 """Writers who cross: no deadlock that bare tables would not have, and of a victim's work nothing is told."""
 
+import threading
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -12,7 +13,7 @@ from realtime import log
 from realtime.models import Event, Stream
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery, Toll
-from realtime.tests.people import delivery, set_status, story, triggers
+from realtime.tests.people import delivery, set_status, story, triggers, waits_for_a_lock
 from tests.threads import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), triggers]
@@ -98,18 +99,45 @@ def test_statements_on_many_rows_at_once_do_not_deadlock() -> None:
     dense_and_true(records)
 
 
-def test_first_changes_of_older_records_in_opposite_order_do_not_deadlock() -> None:
-    """Their streams are made at COMMIT, by both: in one order, whatever the order of the writes."""
-    records = in_key_order([delivery() for _ in range(60)])
+def beside_a_writer(records: list[Delivery], holds: Callable[[], object], then: Callable[[], object]) -> None:
+    """Do ``holds`` and ``then`` in one transaction; between them somebody writes all the records and has to wait."""
+    held = threading.Event()
 
-    def begins(turn: int) -> None:
-        Toll.objects.bulk_create([Toll(delivery=record, amount=Decimal("3")) for record in records[::turn]])
+    def holder() -> None:
+        with transaction.atomic():
+            holds()
+            held.set()
+            waits_for_a_lock()
+            then()
 
-    for _ in range(6):
-        Stream.objects.all().delete()
-        Event.objects.all().delete()
-        at_once([partial(begins, 1), partial(begins, -1)] * 2)
-    assert Stream.objects.count() == len(records)
+    def writer() -> None:
+        assert held.wait(30)
+        Toll.objects.bulk_create([Toll(delivery=record, amount=Decimal("3")) for record in records[::-1]])
+
+    at_once([holder, writer])
+
+
+def test_streams_are_locked_in_the_order_of_topics() -> None:
+    records = in_key_order([delivery() for _ in range(8)])
+    topics = [DeliveryFeed.topic(record.pk) for record in records]
+    free: list[str] = []
+    beside_a_writer(
+        records,
+        lambda: Stream.objects.select_for_update().get(topic=topics[0]),
+        lambda: free.extend(stream.topic for stream in Stream.objects.select_for_update(skip_locked=True)),
+    )
+    assert sorted(free) == topics, "who waits for the first has none of the others"
+    dense_and_true(records)
+
+
+def test_streams_are_made_in_the_order_of_topics() -> None:
+    """At the first change of older records, and for their first viewers; made crosswise it would be a deadlock."""
+    records = in_key_order([delivery() for _ in range(8)])
+    keys = [record.pk for record in records]
+    Stream.objects.all().delete()
+    Event.objects.all().delete()
+    beside_a_writer(records, lambda: log.begin(DeliveryFeed, keys[:1]), lambda: log.begin(DeliveryFeed, keys[1:]))
+    assert Stream.objects.filter(version=1).count() == len(records)
     dense_and_true(records)
 
 
