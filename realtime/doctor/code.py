@@ -1,4 +1,4 @@
-"""Where the project's own code writes synchronised tables without signals: a look at the text, not a proof."""
+"""Where the project's own code writes synchronised tables past ``save``: a look at the text, not a proof."""
 
 import ast
 import sysconfig
@@ -17,18 +17,22 @@ SHOWN = 5
 
 
 def examine(*, seen: bool) -> Iterator[Finding]:
-    """Yield where such calls stand: with triggers (``seen``) that is information, without them a warning."""
+    """Yield where such calls stand: information, and a warning for SQL where no trigger sees it (``seen``)."""
     places = {place: call for path in _files() for place, call in calls(path)}
+    sql = {} if seen else {place: call for place, call in places.items() if call.startswith("execute")}
+    rest = {place: call for place, call in places.items() if place not in sql}
+    if sql:
+        what = f"code: SQL that names a synchronised table and is not seen: {_named(sql)}"
+        yield Finding("warn", what, f"use the ORM, or {RECONCILE} after it", sql)
+    if rest:
+        yield Finding("ok", f"code: writes synchronised tables past save(), and is seen: {_named(rest)}", details=rest)
     if not places:
-        yield Finding("ok", "code: no bulk call or SQL that names a synchronised table was found")
-        return
+        yield Finding("ok", "code: no bulk call and no SQL that names a synchronised table was found")
+
+
+def _named(places: dict[str, str]) -> str:
     first = ", ".join(f"{place} {call}" for place, call in list(places.items())[:SHOWN])
-    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-    what = f"code: may write synchronised tables without signals: {first}{more}"
-    if seen:
-        yield Finding("ok", what, details=places)
-    else:
-        yield Finding("warn", what, f"save() the rows, or {RECONCILE} after it", places)
+    return first + (f" and {len(places) - SHOWN} more" if len(places) > SHOWN else "")
 
 
 def _files() -> Iterator[Path]:

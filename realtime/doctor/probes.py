@@ -15,7 +15,8 @@ from django.db import OperationalError, models, transaction
 from .. import log
 from ..capture import orm
 from ..capture.functions import PREFIX
-from ..feeds import Feed, Part, Record, all_feeds
+from ..capture.sources import Holder, holders
+from ..feeds import Part, Record, all_feeds
 from . import paths, values
 from .finding import RECONCILE, Finding
 from .paths import Path, Subject
@@ -30,26 +31,26 @@ _BUSY = {"55P03", "40P01", "57014"}  # lock not available, deadlock, statement t
 class _Place:
     """A model that a feed is read from: which row to try, and whose state that is."""
 
-    def __init__(self, feed: type[Feed], part: type[Part] | None, connection: Any) -> None:
-        self.feed, self.part, self.connection = feed, part, connection
-        self.model = part.model if part else feed.model
-        self.name = f"{feed.name}: {(part or feed).__qualname__} in {self.model._meta.db_table}"
+    def __init__(self, holder: Holder, part: type[Part] | None, connection: Any) -> None:
+        self.feed, self.part, self.connection = holder.feed, part, connection
+        self.model, self.owner = holder.model, holder.owner
+        declared = f"{part.__qualname__} in " if part else ""
+        self.name = f"{self.feed.name}: {declared}{self.model._meta.db_table}"
 
     def row(self) -> models.Model | None:
         """Return a row that counts: of a part with ``newest`` it is the newest one."""
-        rows = self.model._base_manager.using(self.connection.alias)
+        rows = self.model._base_manager.using(self.connection.alias).filter(**{f"{self.owner}__isnull": False})
         if self.part is None:
             return rows.order_by("pk").first()
-        rows = rows.filter(**{f"{self.part.owner}__isnull": False}, **self.part.where)
-        return rows.order_by(f"-{self.part.newest or 'pk'}").first()
+        return rows.filter(**self.part.where).order_by(f"-{self.part.newest or 'pk'}").first()
 
     def key(self, row: models.Model) -> Any:
-        return getattr(row, f"{self.part.owner}_id") if self.part else row.pk
+        return getattr(row, self.owner)
 
     def columns(self) -> Iterator[str]:
         """Yield the declared columns that are the model's own."""
-        fills = self.part.fills if self.part else self.feed.fields
-        for value in fills.values():
+        own = self.feed.fields if self.model is self.feed.model else {}
+        for value in (self.part.fills if self.part else own).values():
             found = value.paths.values() if isinstance(value, Record) else [getattr(value, "path", "")]
             yield from (path for path in found if path and "." not in path)
 
@@ -80,10 +81,12 @@ class _Place:
 
 
 def examine(connection: Any) -> Iterator[Finding]:
-    """Yield a finding for each model that a feed is read from."""
+    """Yield a finding for each model that a feed is read from, parts and tables between many-to-many included."""
     for feed in all_feeds():
-        for part in (None, *feed.parts):
-            yield _examined(_Place(feed, part, connection))
+        for holder in holders(feed):
+            parts: list[type[Part] | None] = [part for part in feed.parts if part.model is holder.model]
+            for part in parts or [None]:
+                yield _examined(_Place(holder, part, connection))
 
 
 def _examined(place: _Place) -> Finding:
@@ -104,8 +107,9 @@ def _examined(place: _Place) -> Finding:
     if busy:
         return Finding("warn", f"{place.name}: row {row.pk} is busy: {', '.join(busy)}", "try again", outcomes)
     refused = [f"{name} ({outcome})" for name, outcome in outcomes.items() if outcome not in ("seen", "busy")]
-    also = f"; refused: {', '.join(refused)}" if refused else ""
-    return Finding("ok", f"{place.name}: seen: {', '.join(seen)}{also}", details=outcomes)
+    said = [f"seen: {', '.join(seen)}" if seen else "nothing can be written"]
+    said += [f"refused: {', '.join(refused)}"] if refused else []
+    return Finding("ok", f"{place.name}: {'; '.join(said)}", details=outcomes)
 
 
 def _tried_all(place: _Place, row: models.Model) -> Iterator[tuple[str, str]]:
@@ -118,7 +122,7 @@ def _tried_all(place: _Place, row: models.Model) -> Iterator[tuple[str, str]]:
     ways += [(name, path, paths.sql_delete) for name, path in paths.INSERTS.items()]
     if subject.column:
         ways = [(name, path, None) for name, path in paths.UPDATES.items()] + ways
-    else:
+    elif any(place.columns()):
         yield "updates", "no declared column takes another value"
     for name, path, after in ways:
         outcome = _patient(partial(_tried, place, subject, path, after))

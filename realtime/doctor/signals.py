@@ -18,5 +18,5 @@ def examine() -> Iterator[Finding]:
         else:
             remedy = "declare it in a module feeds of an installed app"
             yield Finding("FAIL", f"{label}: the signals are not connected", remedy)
-    what = "update(), bulk calls, COPY and SQL send no signals and are not seen"
+    what = "SQL, COPY and other programs are not seen; the ORM's writes of many rows are"
     yield Finding("warn", what, f"use PostgreSQL with CAPTURE auto; after such a write {RECONCILE}")

@@ -89,3 +89,17 @@ def logged_in(name: str) -> Iterator[None]:
             yield
         finally:
             cursor.execute("RESET SESSION AUTHORIZATION")
+
+
+def waits_for_a_lock() -> None:
+    """Return when somebody waits for a lock in this database."""
+    with connection.cursor() as cursor:
+        for _ in range(3000):
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone()[0]:
+                return
+            cursor.execute("SELECT pg_sleep(0.01)")
+    raise TimeoutError("nobody waits")

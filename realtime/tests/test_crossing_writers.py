@@ -1,5 +1,6 @@
 """Writers who cross: no deadlock that bare tables would not have, and of a victim's work nothing is told."""
 
+import threading
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -9,10 +10,10 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from realtime import log
-from realtime.models import Event
+from realtime.models import Event, Stream
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery, Toll
-from realtime.tests.people import delivery, set_status, story, triggers
+from realtime.tests.people import delivery, set_status, story, triggers, waits_for_a_lock
 from tests.threads import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), triggers]
@@ -95,6 +96,48 @@ def test_statements_on_many_rows_at_once_do_not_deadlock() -> None:
             Toll.objects.bulk_create([Toll(delivery=record, amount=Decimal("2")) for record in records[::turn]])
 
     at_once([partial(tolls, 1), partial(tolls, -1), partial(locks_and_moves, records, "a")])
+    dense_and_true(records)
+
+
+def beside_a_writer(records: list[Delivery], holds: Callable[[], object], then: Callable[[], object]) -> None:
+    """Do ``holds`` and ``then`` in one transaction; between them somebody writes all the records and has to wait."""
+    held = threading.Event()
+
+    def holder() -> None:
+        with transaction.atomic():
+            holds()
+            held.set()
+            waits_for_a_lock()
+            then()
+
+    def writer() -> None:
+        assert held.wait(30)
+        Toll.objects.bulk_create([Toll(delivery=record, amount=Decimal("3")) for record in records[::-1]])
+
+    at_once([holder, writer])
+
+
+def test_streams_are_locked_in_the_order_of_topics() -> None:
+    records = in_key_order([delivery() for _ in range(8)])
+    topics = [DeliveryFeed.topic(record.pk) for record in records]
+    free: list[str] = []
+    beside_a_writer(
+        records,
+        lambda: Stream.objects.select_for_update().get(topic=topics[0]),
+        lambda: free.extend(stream.topic for stream in Stream.objects.select_for_update(skip_locked=True)),
+    )
+    assert sorted(free) == topics, "who waits for the first has none of the others"
+    dense_and_true(records)
+
+
+def test_streams_are_made_in_the_order_of_topics() -> None:
+    """At the first change of older records, and for their first viewers; made crosswise it would be a deadlock."""
+    records = in_key_order([delivery() for _ in range(8)])
+    keys = [record.pk for record in records]
+    Stream.objects.all().delete()
+    Event.objects.all().delete()
+    beside_a_writer(records, lambda: log.begin(DeliveryFeed, keys[:1]), lambda: log.begin(DeliveryFeed, keys[1:]))
+    assert Stream.objects.filter(version=1).count() == len(records)
     dense_and_true(records)
 
 

@@ -18,7 +18,7 @@ from realtime import brokers, log, relay
 from realtime.brokers.memory import MemoryBroker
 from realtime.doctor import bus, code, paths, probes
 from realtime.models import Event, Stream
-from realtime.tests.deliveries.models import Delivery, Route, Toll
+from realtime.tests.deliveries.models import Delivery, Route, Tag, Toll
 from realtime.tests.people import delivery, role, trigger_of, triggers
 from tests.threads import in_a_thread
 
@@ -55,6 +55,7 @@ def record(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Delivery:
     record = delivery()
     Route.objects.create(delivery=record, town="Ulm")
     Toll.objects.create(delivery=record, amount=Decimal("1.50"))
+    record.tags.add(Tag.objects.create(name="fragile"))
     assert relay.rest(30)
     log.settle(limit=100)
     return record
@@ -75,10 +76,12 @@ def damaged(sql: str) -> Iterator[None]:
 def test_a_system_that_is_well_is_all_ok(record: Delivery) -> None:
     found, exit_code = doctor()
     assert (bad(found), exit_code) == ([], 0)
-    for place in ("DeliveryFeed", "RoutePart", "TollPart"):
+    for place in ("delivery: deliveries_delivery:", "RoutePart", "TollPart"):
         outcomes = about(found, place)["details"]
         assert outcomes == dict.fromkeys({**paths.UPDATES, **paths.DELETES, **paths.INSERTS}, "seen")
-    assert "no row to probe with" in about(found, "OrderFeed")["what"]
+    outcomes = about(found, "delivery: deliveries_delivery_tags:")["details"]
+    assert outcomes == dict.fromkeys({**paths.DELETES, **paths.INSERTS}, "seen")
+    assert "no row to probe with" in about(found, "order: orders_baseorder:")["what"]
 
 
 @triggers
@@ -162,7 +165,7 @@ def test_triggers_that_do_not_fire_are_named_table_by_table(record: Delivery, da
         found, exit_code = doctor()
     assert (bad(found)[0].endswith(said), exit_code) == (True, 1)
     assert about(found, "deliveries_toll")["level"] == "ok"
-    assert not any("seen:" in finding["what"] for finding in found), "what fires not need not be tried"
+    assert not any("seen: save" in finding["what"] for finding in found), "what fires not need not be tried"
 
 
 @triggers
@@ -184,9 +187,9 @@ def test_a_busy_row_is_waited_for_shortly_and_named(record: Delivery, monkeypatc
         Delivery.objects.select_for_update().get(pk=record.pk)
         in_a_thread(lambda: results.append(doctor()))
     ((found, exit_code),) = results
-    finding = about(found, "DeliveryFeed")
+    finding = about(found, "delivery: deliveries_delivery:")
     assert (finding["level"], exit_code) == ("warn", 0)
-    assert set(finding["details"].values()) == {"busy"}
+    assert finding["details"] == {"any write": "busy"}
 
 
 @triggers
@@ -203,7 +206,7 @@ def test_what_the_database_forbids_is_no_failure(record: Delivery) -> None:
     finding = about(found, "TollPart")
     assert (finding["level"], exit_code) == ("ok", 0), bad(found)
     assert set(finding["details"].values()) == {"ProgrammingError", "no declared column takes another value"}
-    assert "delete and cascade (ProgrammingError)" in finding["what"].partition("refused: ")[2]
+    assert "nothing can be written; refused: updates" in finding["what"]
 
 
 def test_records_without_a_stream_and_an_idle_relay_are_warnings(
@@ -237,11 +240,9 @@ def test_a_mute_bus_is_a_failure(record: Delivery, monkeypatch: pytest.MonkeyPat
     assert (about(found, "bus: Mute")["level"], exit_code) == ("FAIL", 1)
 
 
-@pytest.mark.parametrize(("given", "names"), [("ok", False), ("warn", True)])
-def test_the_code_that_writes_without_signals_is_named(
-    record: Delivery, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str, names: bool
+def test_the_code_that_writes_past_save_is_named_and_unseen_sql_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Information where triggers see it, a warning where nothing does."""
     module = tmp_path / "services.py"
     module.write_text(
         "Delivery.objects.filter(pk=1).update(status='x')\n"
@@ -252,8 +253,11 @@ def test_the_code_that_writes_without_signals_is_named(
     )
     assert [place.partition(":")[2] for place, _ in code.calls(module)] == ["1", "3", "4"]
     monkeypatch.setattr(code, "_files", lambda: [module])
-    (finding,) = code.examine(seen=not names)
-    assert finding.level == given
+    (finding,) = code.examine(seen=True)
+    assert (finding.level, len(finding.details)) == ("ok", 3)
+    warning, finding = code.examine(seen=False)
+    assert (warning.level, finding.level) == ("warn", "ok")
+    assert "services.py:4 execute()" in warning.what
     assert "services.py:3 bulk_create()" in finding.what
 
 
@@ -261,7 +265,7 @@ def test_where_signals_capture_it_says_what_they_do_not_see(record: Delivery, se
     settings.REALTIME = {**settings.REALTIME, "CAPTURE": "orm"}
     found, exit_code = doctor()
     assert about(found, "Delivery: save and delete are heard")["level"] == "ok"
-    assert about(found, "send no signals")["level"] == "warn"
+    assert about(found, "SQL, COPY and other programs are not seen")["level"] == "warn"
     assert exit_code == 0
     assert post_save.disconnect(sender=Delivery, dispatch_uid="realtime.save.deliveries.Delivery")
     try:

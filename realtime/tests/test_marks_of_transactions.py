@@ -11,6 +11,7 @@ from realtime.tests.people import delivery, set_status, story, triggers
 pytestmark = [pytest.mark.django_db(transaction=True), triggers]
 
 OWN = "pg_current_xact_id() || '@' || extract(epoch FROM now())"
+NUMBER = "pg_current_xact_id()::text"
 OF_ANOTHER_TIME = "pg_current_xact_id() || '@' || extract(epoch FROM now() - interval '1 day')"
 
 
@@ -26,13 +27,14 @@ def forge(key: object, mark: str) -> None:
         cursor.execute(f"UPDATE realtime_stream SET transaction = {mark} WHERE topic = %s", [DeliveryFeed.topic(key)])
 
 
-@pytest.mark.parametrize("is_settled", [True, False])
-def test_a_restored_database_that_counts_transactions_again_loses_no_change(is_settled: bool) -> None:
+@pytest.mark.parametrize("mark", [NUMBER, OF_ANOTHER_TIME], ids=["number", "number and time"])
+@pytest.mark.parametrize("is_settled", [True, False], ids=["settled", "unsettled"])
+def test_a_restored_database_that_counts_transactions_again_loses_no_change(is_settled: bool, mark: str) -> None:
     record = delivery()
     if is_settled:
         log.settle(limit=10)
     with transaction.atomic():
-        forge(record.pk, OF_ANOTHER_TIME)
+        forge(record.pk, mark)
         set_status(record.pk, "moving")
     assert story(record) == [(1, "waiting"), (2, "moving")]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from realtime import log
 from realtime.models import Stream
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery, Route, Toll
-from realtime.tests.people import delivery, events, set_status, story, stream, unseen
+from realtime.tests.people import delivery, events, set_status, story, stream, unseen, waits_for_a_lock
 from tests.threads import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
@@ -165,20 +165,6 @@ def test_a_stream_that_a_writer_holds_is_waited_for() -> None:
 
     at_once([writer, operator])
     assert story(record) == [(1, "waiting"), (2, "moving")]
-
-
-def waits_for_a_lock() -> None:
-    """Return when somebody waits for a lock in this database."""
-    with connections["default"].cursor() as cursor:
-        for _ in range(3000):
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone()[0]:
-                return
-            cursor.execute("SELECT pg_sleep(0.01)")
-    raise TimeoutError("nobody waits")
 
 
 def test_beside_writers_nothing_is_lost_and_nothing_told_twice() -> None:

@@ -5,7 +5,6 @@ from decimal import Decimal
 from functools import partial
 from itertools import count
 from threading import Barrier
-from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -60,7 +59,7 @@ def prices_of(people: Cast, orders: list[BaseOrder]) -> None:
             for order in orders_lock(order_ids=[order.pk for order in orders], by=people.manager):
                 order_reprice(
                     order_id=order.pk, actual_price=Decimal(100 + number), booster_price=Decimal(50),
-                    reason="crossing", by=people.manager, idempotency_key=str(uuid4()),
+                    reason="crossing", by=people.manager, idempotency_key=f"crossing.{next(_settlements)}",
                 )  # fmt: skip
 
 
