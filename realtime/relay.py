@@ -139,8 +139,12 @@ class Relay:
             return not self._woken
 
     def _round(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._settle_and_publish(loop)
+        if self._sweep():
+            self._settle_and_publish(loop)
+
+    def _settle_and_publish(self, loop: asyncio.AbstractEventLoop) -> None:
         limit = conf.current().settle_batch
-        self._sweep()
         while True:
             epoch, updates = self._settle(limit)
             metrics.settled.inc(len(updates))
@@ -148,12 +152,14 @@ class Relay:
             if len(updates) < limit:
                 return
 
-    def _sweep(self) -> None:
+    def _sweep(self) -> int:
+        """Return how many events related rows have made."""
         try:
-            log.on_live_connection(sweep.sweep)
+            return log.on_live_connection(sweep.sweep)
         except DatabaseError as error:
             metrics.failures.labels("sweep").inc()
             logger.warning("related rows are told with the next wake: %s", error)
+            return 1  # those of the batches before
 
     def _settle(self, limit: int) -> tuple[str, list[Update]]:
         try:

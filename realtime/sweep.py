@@ -42,20 +42,18 @@ def sweep() -> int:
     """
     using = conf.current().database
     written = 0
-    while True:
+    while Sweep.objects.using(using).exists():
         with transaction.atomic(using=using):
             marked = _next(using)
-            if marked is None:
-                return written
+            if marked is None:  # others have what is left
+                break
             written += _tell(marked, using)
+    return written
 
 
 def _next(using: str) -> Sweep | None:
-    rows = Sweep.objects.using(using)
-    if not rows.exists():
-        return None
     skips = connections[using].features.has_select_for_update_skip_locked
-    return rows.select_for_update(skip_locked=skips).order_by("id").first()
+    return Sweep.objects.using(using).select_for_update(skip_locked=skips).order_by("id").first()
 
 
 def _tell(marked: Sweep, using: str) -> int:

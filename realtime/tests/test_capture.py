@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from realtime.actor import acting
+from realtime.capture import orm
 from realtime.models import Event, Stream
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery, Route, Toll
@@ -264,6 +266,22 @@ def test_who_wrote_is_said_again_after_a_savepoint_that_rolled_back() -> None:
 
     block(work)
     assert events(record)[-1].actor == "user:2"
+
+
+def test_the_orm_reads_a_state_by_a_statement_that_follows_the_declaration(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = delivery()
+    Toll.objects.create(delivery=record, amount=Decimal("1.50"))
+
+    def toll() -> Any:
+        return orm.read(DeliveryFeed, [record.pk], using="default")[record.pk]["last_toll"]
+
+    assert toll()["amount"] == "1.50"
+    with monkeypatch.context() as changed:
+        changed.setattr(DeliveryFeed, "parts", [part for part in DeliveryFeed.parts if part.model is not Toll])
+        assert toll() is None
+    with monkeypatch.context() as changed:
+        changed.setattr(orm, "_expressions", lambda feed: pytest.fail("compiled once more"))
+        assert toll()["amount"] == "1.50"
 
 
 def test_the_first_write_of_a_transaction_answers_for_itself() -> None:
