@@ -1,6 +1,7 @@
 """``realtime_doctor``: what it finds, that it finds nothing on a system that is well, and that it leaves no trace."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -203,7 +204,7 @@ def test_what_the_database_forbids_is_no_failure(record: Delivery) -> None:
     finding = about(found, "TollPart")
     assert (finding["level"], exit_code) == ("ok", 0), bad(found)
     assert set(finding["details"].values()) == {"ProgrammingError", "no declared column takes another value"}
-    assert "refused: SQL DELETE" in finding["what"] or "refused: delete and cascade" in finding["what"]
+    assert re.search("refused: .*(SQL DELETE|delete and cascade)", finding["what"])
 
 
 def test_records_without_a_stream_and_an_idle_relay_are_warnings(
