@@ -31,7 +31,7 @@ def played(people: Cast) -> None:
     does(people.client, order_pause)
     does(people.booster, order_resume)
     prices = {"actual_price": people.order.actual_price - 20, "booster_price": people.order.booster_price - 10}
-    does(people.manager, order_reprice, reason="A discount for a regular client.", **prices)
+    does(people.manager, order_reprice, reason="A discount for a regular client.", idempotency_key="once", **prices)
     does(people.booster, division_order_report, reached=Position("Platinum", 1, 1))
 
 
