@@ -77,6 +77,7 @@ class Report:
             "load": [round(self.load_before, 1), round(os.getloadavg()[0], 1)],
             "rows": rows,
         }
+        RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"{self.date}-{self.benchmark}.json"
         path.write_text(json.dumps(_finite(text), indent=1, ensure_ascii=False) + "\n")
         return path
