@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from orders.audience import ADMIN, BOOSTER, CLIENT, MANAGER, PROSPECT, STAFF, audience_of
-from orders.models import BaseOrder
+from orders.models import BaseOrder, Status
+from realtime.boards import VIEWER, Board
 from realtime.feeds import Feed, Field, Slot, Viewer, register
 
 
@@ -17,6 +18,11 @@ class OrderFeed(Feed):
     audiences = (CLIENT, BOOSTER, PROSPECT, MANAGER, ADMIN)
     gates = ("client_id", "booster_id", "status")
     auditors = STAFF
+
+    mine = Board(client={"client_id": VIEWER}, booster={"booster_id": VIEWER})
+    available = Board(booster={"booster_id": None, "status": Status.NEW.value})
+    all = Board(manager={}, admin={})
+    filters = {"status": "status", "game": "game", "booster": "booster_id"}
 
     status = Field()
     progress = Slot(default=0)

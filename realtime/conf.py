@@ -43,8 +43,18 @@ class Settings:
     """Longest wait at shutdown for sockets to take their goodbye (close code 4012)."""
     pending_frames: int = 64
     """Frames that wait for one socket before older states give way to newer ones."""
+    stall_seconds: float = 15.0
+    """A socket that takes no byte for so long is closed with 4413."""
+    heartbeat_seconds: float = 25.0
+    """How often a socket of the sync dialect is told up to when it has everything."""
+    records_at_most: int = 200
+    """Records that one socket of the sync dialect may subscribe to, boards apart."""
+    boards_at_most: int = 5
+    """Boards that one socket may subscribe to."""
     frame_bytes: int = 16 * 1024
     """Largest frame taken from a client; above it the socket is closed with 1009."""
+    subscribe_bytes: int = 64 * 1024
+    """Largest frame taken in the sync dialect, where ``subscribe`` brings the versions that the client holds."""
     inbound_burst: int = 250
     """Frames a client may send at once; beyond it ``inbound_rate`` rules."""
     inbound_rate: float = 2.0

@@ -1,4 +1,4 @@
-"""The Channels end of a socket: the plain dialect of PROTOCOL §2. Works under any ASGI server."""
+"""The Channels end of a socket: both dialects of PROTOCOL. Works under any ASGI server."""
 
 import asyncio
 import logging
@@ -12,6 +12,7 @@ from django.db import Error as DatabaseError
 
 from . import conf, metrics
 from .feeds import Feed, feed_named
+from .gateways.base import Dialect
 from .hub import Hub
 from .limits import Bucket
 from .member import Member
@@ -42,10 +43,13 @@ class RefusingConsumer(AsyncWebsocketConsumer):
 
 
 class SyncConsumer(RefusingConsumer):
-    """Sends the state of one record, then a frame for every version of it; takes nothing from the client."""
+    """Sends what its viewer may see of a feed: one record in the plain dialect, or what a client of the sync dialect
+    subscribes to.
+    """
 
     feed_name = ""
     _member: Member | None = None
+    _dialect: Dialect | None = None
     _inbound: Bucket
 
     def __init__(self, *, feed_name: str = "") -> None:
@@ -57,16 +61,25 @@ class SyncConsumer(RefusingConsumer):
         started = time.monotonic()
         settings = conf.current()
         self._inbound = Bucket(rate=settings.inbound_rate, burst=settings.inbound_burst, now=started)
-        await self.accept()
         feed, user = feed_named(self.feed_name), self.scope.get("user")
+        protocol = f"{feed.name}-sync.v1"
+        speaks = protocol in self.scope.get("subprotocols", ())
+        await self.accept(protocol if speaks else None)
         if user is None or not user.is_authenticated:
             await self.refuse(Close.NOT_AUTHENTICATED, started)
-        elif not await self._join(feed, feed.key(self._key_text(feed)), user):
+        elif speaks:
+            self._dialect = Dialect(feed, feed.viewer(user), self)
+            await self._dialect.begin(self._key_text(feed))
+        elif self._key_text(feed) is None:
+            await self.refuse(Close.PROTOCOL_ERROR, started)  # many records take the sync dialect
+        elif not await self._join(feed, feed.key(self._key_text(feed) or ""), user):
             await self.refuse(Close.NOT_FOUND, started)
 
-    def _key_text(self, feed: type[Feed]) -> str:
+    def _key_text(self, feed: type[Feed]) -> str | None:
+        """Return what stands in the address where a key belongs; ``None`` for the address of all records."""
         kwargs = self.scope["url_route"]["kwargs"]
-        return str(kwargs.get("key", kwargs.get(f"{feed.name}_id", "")))
+        text: str | None = kwargs.get("key", kwargs.get(f"{feed.name}_id"))
+        return text
 
     async def _join(self, feed: type[Feed], key: Any, user: Any) -> bool:
         if key is None:
@@ -91,13 +104,26 @@ class SyncConsumer(RefusingConsumer):
             logger.debug("a frame came too late for its socket: %s", error)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Ignore what the client says; end a client that says too much."""
-        if len(bytes_data or (text_data or "").encode()) > conf.current().frame_bytes:
-            await self.close(Close.TOO_BIG)
+        """Hear a client of the sync dialect, ignore any other; end one that says too much."""
+        settings = conf.current()
+        most = settings.frame_bytes if self._dialect is None else settings.subscribe_bytes
+        if len(bytes_data or (text_data or "").encode("utf-8", "surrogatepass")) > most:
+            await self._end(Close.TOO_BIG)
         elif not self._inbound.allow(now=time.monotonic()):
-            await self.close(Close.LIMITED)
+            await self._end(Close.LIMITED)
+        elif self._dialect is not None:
+            if text_data is None:
+                await self._end(Close.PROTOCOL_ERROR)
+            else:
+                self._dialect.heard(text_data)
+
+    async def _end(self, code: Close) -> None:
+        metrics.refused.labels(str(code.value)).inc()
+        await self.close(code)
 
     async def websocket_disconnect(self, message: Any) -> None:
+        if self._dialect is not None:
+            self._dialect.leave()
         if self._member is not None:
             Hub.current().leave(self._member)
             self._member.gone()

@@ -19,3 +19,7 @@ class ForgedMessage(RealtimeError):
 
 class Trimmed(RealtimeError):
     """The version existed, and retention has removed it. Trying again does not help; newer ones are there."""
+
+
+class BadFilter(RealtimeError):
+    """A board was asked for by something that is no filter, or no value of it; says what may be asked."""

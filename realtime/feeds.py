@@ -25,12 +25,15 @@ import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from django.db import models
 
-from . import conf
+from . import boards, conf
+from .boards import Board
 from .exceptions import DeclarationError
+from .protocol.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +106,16 @@ class Feed:
     """Which records are told of a related row's change, such as the courier's new name; default: every one."""
     fields: ClassVar[dict[str, Field | Slot | Many]] = {}
     auditors: ClassVar[Collection[str]] = ()
+    boards: ClassVar[dict[str, Board]] = {}
+    filters: ClassVar[Mapping[str, str]] = {}
+    """What a viewer may filter a board by: the name that he says, and the field, which every audience sees."""
+    newest_first: ClassVar[Sequence[str]] = ("-pk",)
+    """The order of a board's records, as ``order_by`` takes it."""
     parts: ClassVar[list[type["Part"]]] = []
 
     def __init_subclass__(cls) -> None:
         cls.fields = {name: value for name, value in vars(cls).items() if isinstance(value, Field | Slot | Many)}
+        cls.boards = {name: value for name, value in vars(cls).items() if isinstance(value, Board)}
         cls.parts = []
         cls.plural = cls.plural or f"{cls.name}s"
 
@@ -127,6 +136,11 @@ class Feed:
     def viewer(cls, user: Any) -> Viewer:
         """Return the viewer that ``user`` is; override where roles are kept elsewhere than in ``user.role``."""
         return Viewer(user.pk, getattr(user, "role", ""))
+
+    @classmethod
+    def words(cls) -> Words:
+        """Return what this feed's names are in the sync dialect."""
+        return _words(cls.name, cls.plural, isinstance(cls.model._meta.pk, models.IntegerField))
 
     @classmethod
     def topic(cls, key: Any) -> str:
@@ -201,6 +215,7 @@ def _register_feed(feed: type[Feed]) -> None:
         strangers = (field.to or frozenset()) | field.opened
         if strangers - set(feed.audiences):
             raise DeclarationError(f"{feed.__qualname__}.{name} names audiences that the feed does not have")
+    boards.check(feed)
     _feeds[feed.name] = feed
 
 
@@ -233,6 +248,11 @@ def key_of(topic: str) -> Any:
     """Return the key of a topic that this process made, as the type of the model's key."""
     name, _, text = topic.partition(".")
     return feed_named(name).key(text)
+
+
+@cache
+def _words(name: str, plural: str, integer: bool) -> Words:
+    return Words(name, plural, integer=integer)
 
 
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)

@@ -1,15 +1,13 @@
 """What the sockets of one event loop share: one ear on the bus, one reader of the database, one encoding a frame.
 
-Started with the first socket and ended after the last. The decisions are ``protocol.session``'s; the hub performs
-them and awaits nobody's socket.
+Started with the first socket and ended after the last. The decisions are those of ``protocol``; the hub performs them
+and awaits nobody's socket.
 """
 
 import asyncio
-import logging
 import weakref
-from collections.abc import Coroutine, Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
-from typing import Any
 
 from django.db import Error as DatabaseError
 
@@ -17,25 +15,25 @@ from . import conf, log, metrics, relay
 from .ear import Ear
 from .exceptions import DeclarationError
 from .feeds import feed_named
+from .listings import Listings
 from .masking import audience_of
 from .member import Member
 from .protocol.closing import Close
 from .protocol.frames import Update
 from .protocol.outbox import Repeat
 from .protocol.session import CatchUp, Effect, Send
+from .protocol.subscriptions import LIMIT, BoardOf
 from .reader import Reader
-
-logger = logging.getLogger("realtime.hub")
+from .repair import Repair
+from .speaker import Speaker
+from .tasks import Tasks, failed
 
 
 class Hub:
-    """Every member of one loop, by topic. ``join`` and ``leave`` are the gateways' door."""
+    """Every member of one loop, by topic. ``join`` and ``leave`` are the gateways' door; ``dialect`` has the other."""
 
     MESSAGE_CHARS = 500
     """Longest foreign message that is repeated to viewers."""
-
-    HINTS_UNDER_WAY = 0.1
-    """Seconds that hints of what repair has just read get to arrive: then there is nothing to read again."""
 
     _hubs: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = weakref.WeakKeyDictionary()
 
@@ -49,14 +47,31 @@ class Hub:
         return hub
 
     def __init__(self) -> None:
+        self.members: dict[Member, None] = {}
+        self.listings = Listings()
+        self.tasks = Tasks()
         self._watchers: dict[str, dict[Member, None]] = {}
         self._behind: dict[str, set[Member]] = {}
         self._hints: dict[str, str] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._working: set[str] = set()
+        self._stale: dict[BoardOf, Speaker] = {}
         self._reader: Reader | None = None
-        self._look_now = asyncio.Event()
-        self._ear = Ear(self.deliver, self.hinted, self._look_now.set, self._start_afresh)
+        self._repair = Repair(self)
+        self._ear = Ear(self.deliver, self.hinted, self._repair.look_now, self._start_afresh)
+
+    def start(self) -> Reader:
+        """Return the reader; listening and repair begin with the first call."""
+        if self._reader is None:
+            self._reader = Reader()
+            relay.serve()
+            self.tasks.spawn(self._repair.run(self._reader, self._ear))
+            self.tasks.spawn(self._ear.listen(self._reader))
+        return self._reader
+
+    async def ready_for_boards(self) -> Reader:
+        """Return the reader when it is known from where on records are offered to boards."""
+        reader = self.start()
+        await self._repair.know_position(reader)
+        return reader
 
     async def join(self, member: Member, topic: str, *, snapshot: bool = True) -> bool:
         """Watch ``topic`` for ``member`` and send its state; ``False``: there is no such record for this viewer.
@@ -65,9 +80,9 @@ class Hub:
         the bus: as soon as it is proven, what was missed before is looked up.
         Raises ``django.db.Error`` when the state cannot be read now.
         """
-        reader = self._start()
-        member.session.join(topic)
-        self._watch(member, topic)
+        reader = self.start()
+        self.enrol(member)
+        self.hold(member, topic)
         try:
             update = await reader.state(topic)
         except BaseException:
@@ -76,21 +91,77 @@ class Hub:
         if update is None or audience_of(update, member.viewer) is None:
             self.leave(member)
             return False
-        self._perform(member, member.session.fetched(topic, [update], silent=not snapshot))
+        self.release(member, topic, [update], silent=not snapshot)
         return True
+
+    def enrol(self, member: Member) -> None:
+        """Count ``member`` among the sockets that are served."""
+        if member not in self.members:
+            self.members[member] = None
+            metrics.members.inc()
 
     def leave(self, member: Member) -> None:
         """Forget ``member``, whatever it watches."""
         for topic in member.session.topics():
-            self._unwatch(member, topic)
-        if not self._watchers:
+            self.unwatch(member, topic)
+        if isinstance(member, Speaker):
+            for board in member.subscriptions.boards.values():
+                self.listings.discard(board)
+        if member in self.members:
+            del self.members[member]
+            metrics.members.dec()
+        if not self.members:
             loop = asyncio.get_running_loop()
             loop.call_later(conf.current().linger_seconds, self.end_when_idle)
+
+    def hold(self, member: Member, topic: str, *, after: int | None = None) -> None:
+        """Watch ``topic`` for ``member``; what arrives is held until ``release``."""
+        member.session.join(topic, after=after)
+        self._watchers.setdefault(topic, {})[member] = None
+        self._ear.follow(topic)
+
+    def release(self, member: Member, topic: str, updates: Collection[Update], *, silent: bool = False) -> None:
+        """Send ``updates``, which the database has, and then what was held."""
+        self._perform(member, member.session.fetched(topic, list(updates), silent=silent))
+
+    def unwatch(self, member: Member, topic: str) -> None:
+        member.session.leave(topic)
+        watchers = self._watchers.get(topic, {})
+        watchers.pop(member, None)
+        if not watchers and self._watchers.pop(topic, None) is not None:
+            self._ear.unfollow(topic)
+
+    def topics(self) -> list[str]:
+        """Return what is watched."""
+        return list(self._watchers)
 
     def deliver(self, update: Update) -> None:
         """Take a committed update from the bus, in any order and any number of times."""
         for member in list(self._watchers.get(update.topic, ())):
             self._perform(member, member.session.arrived(update))
+        self.offer(update)
+
+    def offer(self, update: Update) -> None:
+        """Put a record onto the boards that list it now and did not before; its state comes with it."""
+        for board, speaker in self.listings.offered(update):
+            if update.topic in speaker.session:
+                continue  # it is judged there
+            if board.passed is not None:
+                board.passed[update.topic] = update
+            elif board.is_full:
+                self.renew(board, speaker)
+            else:
+                self.hold(speaker, update.topic)
+                self.release(speaker, update.topic, [update])
+
+    def head(self, topic: str, version: int) -> int:
+        """Take the newest version that the database has; return how many sockets had missed it."""
+        missed = 0
+        for member in list(self._watchers.get(topic, ())):
+            effects = member.session.head(topic, version)
+            missed += len(effects)
+            self._perform(member, effects)
+        return missed
 
     def hinted(self, feed_name: str, key: str, message: str) -> None:
         """Take a foreign "it may have changed": the true state is read; ``key`` may be empty."""
@@ -100,60 +171,67 @@ class Hub:
             return
         parsed = feed.key(key)
         if parsed is None:
-            self._look_now.set()
+            self._repair.look_now()
         elif feed.topic(parsed) in self._watchers:
             self._hints[feed.topic(parsed)] = message[: self.MESSAGE_CHARS]
-            self._work("hints", self._look_at_hints)
+            self.tasks.once("hints", self._look_at_hints)
 
     def _perform(self, member: Member, effects: Iterable[Effect]) -> None:
         for effect in effects:
             match effect:
                 case Send(update=update):
-                    if audience_of(update, member.viewer) is None:
-                        self._dismiss(member, update.topic)
+                    left = member.show(effect)
+                    for topic in left:
+                        self.unwatch(member, topic)
+                    if isinstance(member, Speaker):
+                        self._renew_what_wants_it(member)
+                    if update.topic in left:
                         return
-                    member.push(effect)
                 case CatchUp(topic=topic):
                     self._behind.setdefault(topic, set()).add(member)
-                    self._work("gaps", self._close_gaps)
+                    self.tasks.once("gaps", self._close_gaps)
 
-    def _dismiss(self, member: Member, topic: str) -> None:
-        """The version that took the viewer's right away ends his watching; nothing after it is sent."""
-        self._unwatch(member, topic)
-        member.end(Close.NOT_FOUND)
+    def _renew_what_wants_it(self, speaker: Speaker) -> None:
+        for board in speaker.subscriptions.boards.values():
+            if board.wants_renewal:
+                self.renew(board, speaker)
 
-    def _start_afresh(self) -> None:
-        """What the sockets hold is of another history (a restored backup): they come back and get this one's state."""
-        for topic, watchers in list(self._watchers.items()):
-            for member in list(watchers):
-                self._unwatch(member, topic)
-                member.end(Close.DRAIN)
+    def renew(self, board: BoardOf, speaker: Speaker) -> None:
+        """Ask the database for what ``board`` lists: who is not there yet comes onto it, who is too old gives way."""
+        self._stale[board] = speaker
+        self.tasks.once("boards", self._renew_boards)
 
-    def _watch(self, member: Member, topic: str) -> None:
-        self._watchers.setdefault(topic, {})[member] = None
-        metrics.members.inc()
-        self._ear.follow(topic)
+    async def _renew_boards(self) -> None:
+        while self._stale and self._reader is not None:
+            board, speaker = self._stale.popitem()
+            try:
+                keys, total = await self._reader.listed(board.listing, board.limit)
+                topics = [speaker.feed.topic(key) for key in keys]
+                found = await self._reader.states([topic for topic in topics if topic not in board.members])
+            except DatabaseError as error:
+                failed("boards", error)
+                self._stale[board] = speaker
+                await asyncio.sleep(conf.current().repair_seconds)
+                continue
+            if speaker in self.members and board.passed is None:
+                self._renewed(board, speaker, topics, found, total)
 
-    def _unwatch(self, member: Member, topic: str) -> None:
-        member.session.leave(topic)
-        watchers = self._watchers.get(topic, {})
-        if member in watchers:
-            del watchers[member]
-            metrics.members.dec()
-        if not watchers and self._watchers.pop(topic, None) is not None:
-            self._ear.unfollow(topic)
-
-    def _work(self, name: str, work: Any) -> None:
-        """Run ``work`` once at a time; it looks again before it ends."""
-        if name not in self._working:
-            self._working.add(name)
-            self._spawn(self._worked(name, work))
-
-    async def _worked(self, name: str, work: Any) -> None:
-        try:
-            await work()
-        finally:
-            self._working.discard(name)
+    def _renewed(
+        self, board: BoardOf, speaker: Speaker, topics: list[str], found: dict[str, Update], total: int
+    ) -> None:
+        subscriptions = speaker.subscriptions
+        come, gone = subscriptions.renewed(board, topics, found, total)
+        for topic in come:
+            if topic not in speaker.session:
+                self.hold(speaker, topic)
+                self.release(speaker, topic, [found[topic]])
+        if come := [topic for topic in reversed(come) if topic in board.members]:
+            speaker.say(subscriptions.words.added(board.id, come))
+        if gone:
+            speaker.say(subscriptions.words.removed(board.id, dict.fromkeys(gone, LIMIT)))
+        for topic in gone:
+            if not subscriptions.covers(topic):
+                self.unwatch(speaker, topic)
 
     async def _close_gaps(self) -> None:
         while self._behind and self._reader is not None:
@@ -162,14 +240,16 @@ class Hub:
             try:
                 found = await self._reader.missed(after, limit=conf.current().catch_up_limit)
             except DatabaseError as error:
-                self._failed("catch-up", error)
+                failed("catch-up", error)
                 await asyncio.sleep(conf.current().repair_seconds)
                 for topic, members in behind.items():
                     self._behind.setdefault(topic, set()).update(members)
                 continue
             for topic, members in behind.items():
                 for member in members:
-                    self._perform(member, member.session.fetched(topic, found[topic]))
+                    self.release(member, topic, found[topic])
+                for update in found[topic][-1:]:
+                    self.offer(update)
 
     async def _look_at_hints(self) -> None:
         while self._hints and self._reader is not None:
@@ -178,7 +258,7 @@ class Hub:
                 try:
                     update = await self._reader.call(partial(log.true_state, topic))
                 except DatabaseError as error:
-                    self._failed("hint", error)
+                    failed("hint", error)
                     continue
                 if update is not None:
                     self._repeat(update, message)
@@ -189,67 +269,27 @@ class Hub:
             effects = member.session.head(update.topic, update.version)
             self._perform(member, effects)
             if not effects and message and member.session.sent(update.topic) == update.version:
-                member.push(Repeat(update, message))
+                member.repeat(Repeat(update, message))
 
-    def _start(self) -> Reader:
-        if self._reader is None:
-            self._reader = Reader()
-            relay.serve()
-            self._spawn(self._repair(self._reader))
-            self._spawn(self._ear.listen(self._reader))
-        return self._reader
-
-    async def _repair(self, reader: Reader) -> None:
-        """Each second: prove the bus, and compare what was sent with the database."""
-        while True:
-            try:
-                async with asyncio.timeout(conf.current().repair_seconds):
-                    await self._look_now.wait()
-            except TimeoutError:
-                pass
-            self._look_now.clear()
-            try:
-                heads = await reader.heads(list(self._watchers))
-            except DatabaseError as error:
-                self._failed("repair", error)
-                continue
-            self._work("proof", partial(self._ear.prove, reader))  # a hanging layer holds nobody up
-            await asyncio.sleep(self.HINTS_UNDER_WAY)
-            for topic, version in heads.items():
-                for member in list(self._watchers.get(topic, ())):
-                    effects = member.session.head(topic, version)
-                    metrics.repaired.labels("heads").inc(len(effects))
-                    self._perform(member, effects)
-
-    def _failed(self, part: str, error: Exception) -> None:
-        metrics.failures.labels(part).inc()
-        logger.warning("%s failed and is tried again: %s", part, error)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("a task of the hub ended", exc_info=task.exception())
+    def _start_afresh(self) -> None:
+        """What the sockets hold is of another history (a restored backup): they come back and get this one's state."""
+        for member in list(self.members):
+            self.leave(member)
+            member.end(Close.DRAIN)
 
     def end_when_idle(self) -> None:
-        """End, unless somebody watches."""
-        if not self._watchers:
+        """End, unless somebody is served."""
+        if not self.members:
             self.end()
 
     def end(self) -> None:
         """Forget every member, stop listening and reading; the next socket starts the hub again."""
-        for members in list(self._watchers.values()):
-            for member in list(members):
-                self.leave(member)
-        for task in self._tasks:
-            task.cancel()
+        for member in list(self.members):
+            self.leave(member)
+        self.tasks.cancel()
         if self._reader is not None:
             relay.unserve()
             self._reader.end()
             self._reader = None
         self._ear.end()
-        self._working.clear()
+        self._repair.end()

@@ -8,7 +8,7 @@ from . import conf, metrics
 from .feeds import Viewer, feed_of
 from .masking import audience_of, text_of
 from .protocol.closing import Close
-from .protocol.outbox import Outbox, Repeat
+from .protocol.outbox import Item, Outbox, Repeat, Say
 from .protocol.session import Send, Session
 
 
@@ -24,7 +24,10 @@ class Sink(Protocol):
 
 
 class Member:
-    """A socket's session and outbox, and the task that writes while there is something to write."""
+    """A socket's session and outbox, and the task that writes while there is something to write.
+
+    In the plain dialect (PROTOCOL §2): frames of one record and nothing else.
+    """
 
     STALLED_SECONDS = 0.05
     """A write that takes longer means a reader that does not keep up."""
@@ -35,29 +38,70 @@ class Member:
         self._outbox = Outbox(limit=conf.current().pending_frames)
         self._ending: Close | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._write_began: float | None = None
 
-    def push(self, item: Send | Repeat) -> None:
+    @property
+    def is_ending(self) -> bool:
+        return self._ending is not None
+
+    def show(self, send: Send) -> list[str]:
+        """Have ``send`` written; return the topics that are not watched any more after it.
+
+        The version that took the viewer's right away ends his watching; nothing after it is sent.
+        """
+        if audience_of(send.update, self.viewer) is None:
+            self.end(Close.NOT_FOUND)
+            return [send.update.topic]
+        self.push(send)
+        return []
+
+    def repeat(self, repeat: Repeat) -> None:
+        """Have a foreign message written with the state that the socket has."""
+        self.push(repeat)
+
+    def push(self, item: Item) -> None:
         """Have ``item`` written after what waits; never waits itself."""
         if self._ending is None:
-            self._outbox.push(item, stalled=self._stalled())
-            self._write_soon()
+            self._outbox.push(item, stalled=self._stalled_for() > self.STALLED_SECONDS)
+            if self._outbox.overflows(len(self.session.topics())):
+                self.cut(Close.TOO_SLOW)
+            else:
+                self._write_soon()
 
-    def end(self, code: Close) -> None:
-        """Close the socket after what waits has been written."""
+    def end(self, code: Close, *, retry_after: float = 0.0) -> None:
+        """Close the socket after what waits has been written. ``retry_after``: seconds until it may come back."""
         if self._ending is None:
             metrics.refused.labels(str(code.value)).inc()
             self._ending = code
             self._write_soon()
 
+    def cut(self, code: Close) -> None:
+        """Close the socket now, whatever waits: its reader does not take it."""
+        if self._closing is None:
+            metrics.refused.labels(str(code.value)).inc()
+            self._ending = code
+            self.gone()
+            self._closing = asyncio.get_running_loop().create_task(self._close())
+
+    def cut_when_stalled(self) -> None:
+        """Close a socket whose reader has taken nothing for ``stall_seconds``."""
+        if self._stalled_for() > conf.current().stall_seconds:
+            self.cut(Close.TOO_SLOW)
+
     def gone(self) -> None:
         """Stop writing: the peer has left."""
+        self._write_began = None
         if self._writing is not None:
             self._writing.cancel()
 
-    def _stalled(self) -> bool:
+    async def _close(self) -> None:
+        assert self._ending is not None
+        await self.sink.close(self._ending)
+
+    def _stalled_for(self) -> float:
         began = self._write_began
-        return began is not None and time.monotonic() - began > self.STALLED_SECONDS
+        return 0.0 if began is None else time.monotonic() - began
 
     def _write_soon(self) -> None:
         if self._writing is None:
@@ -66,13 +110,22 @@ class Member:
     async def _write(self) -> None:
         try:
             while (item := self._outbox.pull()) is not None:
-                audience = audience_of(item.update, self.viewer)
-                if audience is not None:
+                text = self._text(item)
+                if text is not None:
                     self._write_began = time.monotonic()
-                    await self.sink.write(text_of(item, audience))
+                    await self.sink.write(text)
                     self._write_began = None
-                    metrics.sent.labels(feed_of(item.update.topic).name).inc()
             if self._ending is not None:
                 await self.sink.close(self._ending)
         finally:
             self._writing = None
+
+    def _text(self, item: Item) -> str | None:
+        """Return what is written for ``item``, masked for what its viewer is in that version."""
+        if isinstance(item, Say):
+            return item.text()
+        audience = audience_of(item.update, self.viewer)
+        if audience is None:
+            return None
+        metrics.sent.labels(feed_of(item.update.topic).name).inc()
+        return text_of(item, audience)

@@ -1,4 +1,4 @@
-"""Socket addresses: one for each registered feed, such as ``/ws/orders/<key>/``.
+"""Socket addresses: one for each registered feed, such as ``/ws/orders/<key>/``, and one for all of its records.
 
 Import it after ``get_asgi_application()``: the feeds are registered when the apps are ready.
 """
@@ -18,6 +18,7 @@ def _address(pattern: str, consumer: Any) -> URLPattern:
 
 
 websocket_urlpatterns = [
+    *(_address(rf"^ws/{feed.plural}/$", SyncConsumer.as_asgi(feed_name=feed.name)) for feed in all_feeds()),
     *(
         _address(rf"^ws/{feed.plural}/(?P<key>[^/]*)/$", SyncConsumer.as_asgi(feed_name=feed.name))
         for feed in all_feeds()

@@ -28,5 +28,24 @@ class Close(IntEnum):
         """Whether the same client may come back and find things well."""
         return self in _TEMPORARY
 
+    @property
+    def meaning(self) -> str:
+        """What ``goodbye`` says."""
+        return _MEANING[self]
+
 
 _TEMPORARY = {Close.OVERLOADED, Close.DRAIN, Close.SILENT, Close.TOO_SLOW, Close.LIMITED, Close.INTERNAL}
+_MEANING = {
+    Close.LEFT: "you left",
+    Close.TOO_BIG: "that frame was too big",
+    Close.OVERLOADED: "the server has more than it can do",
+    Close.DRAIN: "the server is being replaced",
+    Close.PROTOCOL_ERROR: "that was not the protocol",
+    Close.NOT_AUTHENTICATED: "not authenticated",
+    Close.NOT_FOUND: "there is nothing here for you",
+    Close.SESSION_ENDED: "your session has ended",
+    Close.SILENT: "nothing was heard of you",
+    Close.TOO_SLOW: "you read too slowly",
+    Close.LIMITED: "too much at once",
+    Close.INTERNAL: "something failed here",
+}

@@ -1,6 +1,7 @@
 """What waits to be written to one socket: in order, and bounded (invariant I12)."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .frames import Update
@@ -13,6 +14,16 @@ class Repeat:
 
     update: Update
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Write the frame that ``text`` returns when its turn has come. No version is moved across it."""
+
+    text: Callable[[], str]
+
+
+Item = Send | Repeat | Say
 
 
 class Outbox:
@@ -31,27 +42,45 @@ class Outbox:
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
-        self._waiting: deque[Send | Repeat] = deque()
+        self._waiting: deque[Item] = deque()
+        self._least = 0
         self.superseded = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def push(self, item: Send | Repeat, *, stalled: bool = True) -> None:
+    def push(self, item: Item, *, stalled: bool = True) -> None:
         """Put ``item`` behind what waits; merge when more than ``limit`` wait for a ``stalled`` reader."""
         self._waiting.append(item)
-        if len(self._waiting) > self._limit * (1 if stalled else self.BURST):
+        # What the last merge left cannot be merged again: looking at it with each push would cost its square.
+        if len(self._waiting) > max(self._limit * (1 if stalled else self.BURST), self._least * 2):
             self._merge()
 
-    def pull(self) -> Send | Repeat | None:
+    def pull(self) -> Item | None:
         """Take the oldest; ``None`` when nothing waits."""
+        self._least = max(0, self._least - 1)
         return self._waiting.popleft() if self._waiting else None
 
+    def overflows(self, topics: int) -> bool:
+        """Return whether more waits than newer states of ``topics`` records can stand for: the reader is too slow."""
+        return len(self._waiting) > self._limit * self.BURST + 4 * topics
+
     def _merge(self) -> None:
-        newest: dict[str, Send] = {}
+        """Let the newest of each topic stand where its oldest stood; nothing moves across what was said between."""
+        place: dict[str, int] = {}
+        kept: list[Item] = []
         for item in self._waiting:
-            if isinstance(item, Send):
-                earlier = newest.pop(item.update.topic, None)
-                newest[item.update.topic] = Send(item.update, earlier.had if earlier else item.had)
-        self.superseded += len(self._waiting) - len(newest)
-        self._waiting = deque(newest.values())
+            if isinstance(item, Send) and not item.whole:
+                at = place.setdefault(item.update.topic, len(kept))
+                earlier = kept[at] if at < len(kept) else None
+                if isinstance(earlier, Send):
+                    kept[at] = Send(item.update, earlier.had)
+                    continue
+            elif isinstance(item, Repeat):
+                continue
+            else:
+                place.clear()
+            kept.append(item)
+        self.superseded += len(self._waiting) - len(kept)
+        self._waiting = deque(kept)
+        self._least = len(kept)

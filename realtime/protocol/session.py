@@ -32,6 +32,8 @@ class Send:
 
     update: Update
     had: int | None
+    whole: bool = False
+    """Every version was asked for: no newer one may take its place."""
 
     @property
     def follows(self) -> bool:
@@ -55,8 +57,8 @@ class _Cursor:
 
     __slots__ = ("held", "sent")
 
-    def __init__(self) -> None:
-        self.sent: int | None = None
+    def __init__(self, sent: int | None) -> None:
+        self.sent = sent
         self.held: list[Update] | None = []
 
 
@@ -68,6 +70,15 @@ class Session:
 
     def __init__(self) -> None:
         self._cursors: dict[str, _Cursor] = {}
+        self._reading: set[str] = set()
+
+    def __contains__(self, topic: str) -> bool:
+        return topic in self._cursors
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether anything is held back until a read has been answered."""
+        return bool(self._reading)
 
     def topics(self) -> list[str]:
         """Return what this socket watches."""
@@ -78,14 +89,23 @@ class Session:
         cursor = self._cursors.get(topic)
         return cursor.sent if cursor else None
 
-    def join(self, topic: str) -> CatchUp:
-        """Start to watch ``topic``: what arrives is held until the state has been read (I8)."""
-        self._cursors[topic] = _Cursor()
-        return CatchUp(topic, None)
+    def join(self, topic: str, *, after: int | None = None) -> CatchUp:
+        """Start to watch ``topic``: what arrives is held until the state has been read (I8).
+
+        ``after``: the version that the client says it holds.
+        """
+        self._cursors[topic] = _Cursor(after)
+        self._reading.add(topic)
+        return CatchUp(topic, after)
+
+    def restart(self, topic: str) -> None:
+        """Forget what the client said it holds: it is of another history, or was never written here."""
+        self._cursors[topic].sent = None
 
     def leave(self, topic: str) -> None:
         """Stop watching ``topic``; what was asked for it is ignored when it comes."""
         self._cursors.pop(topic, None)
+        self._reading.discard(topic)
 
     def arrived(self, update: Update) -> list[Effect]:
         """Take a committed update from the bus, in any order and any number of times."""
@@ -98,7 +118,7 @@ class Session:
         if self._is_duplicate(cursor, update):
             return []
         if self._is_gap(cursor, update):
-            cursor.held = [update]
+            self._hold_back(update.topic, cursor, [update])
             return [CatchUp(update.topic, cursor.sent)]
         return [self._send(cursor, update)]
 
@@ -107,7 +127,7 @@ class Session:
         cursor = self._cursors.get(topic)
         if cursor is None or cursor.held is not None or version <= (cursor.sent or 0):
             return []
-        cursor.held = []
+        self._hold_back(topic, cursor, [])
         return [CatchUp(topic, cursor.sent)]
 
     def fetched(self, topic: str, updates: Sequence[Update], *, silent: bool = False) -> list[Effect]:
@@ -120,6 +140,7 @@ class Session:
         if cursor is None or cursor.held is None:
             return []
         held, cursor.held = cursor.held, None
+        self._reading.discard(topic)
         before = cursor.sent
         sends = [self._send(cursor, update) for update in updates if not self._is_duplicate(cursor, update)]
         effects: list[Effect] = [] if silent else [*sends]
@@ -130,6 +151,10 @@ class Session:
         for update in sorted(held, key=lambda update: update.version):
             effects += self.arrived(update)
         return effects
+
+    def _hold_back(self, topic: str, cursor: _Cursor, held: list[Update]) -> None:
+        cursor.held = held
+        self._reading.add(topic)
 
     def _hold(self, held: list[Update], update: Update) -> None:
         held.append(update)

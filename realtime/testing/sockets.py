@@ -16,15 +16,16 @@ PATIENCE = 30.0
 
 @asynccontextmanager
 async def connect_as(
-    user: Any, path: str, *, application: Any = None, patience: float = PATIENCE
+    user: Any, path: str, *, application: Any = None, patience: float = PATIENCE, protocol: str = ""
 ) -> AsyncIterator["Socket"]:
     """Open the socket ``path`` as ``user``; ``None`` is nobody. It is closed at the end of the block.
 
     ``application``: an ASGI application for sockets; default: the addresses of all feeds (``realtime.routing``).
+    ``protocol``: the subprotocol, such as ``order-sync.v1`` for the sync dialect.
     The test must commit (``TransactionTestCase``, pytest's ``transactional_db``): the hub reads on a connection of
     its own.
     """
-    socket = Socket(user, path, application, patience)
+    socket = Socket(user, path, application, patience, protocol)
     await socket.open()
     try:
         yield socket
@@ -35,7 +36,9 @@ async def connect_as(
 class Socket:
     """One viewer's socket. Every wait has a bound, and fails with what was seen."""
 
-    def __init__(self, user: Any, path: str, application: Any = None, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, user: Any, path: str, application: Any = None, patience: float = PATIENCE, protocol: str = ""
+    ) -> None:
         from channels.routing import URLRouter
         from channels.testing import WebsocketCommunicator
         from django.contrib.auth.models import AnonymousUser
@@ -52,7 +55,7 @@ class Socket:
         """What has been read so far."""
         self.code: int | None = None
         """What the server closed with."""
-        self._communicator = WebsocketCommunicator(as_user, path)
+        self._communicator = WebsocketCommunicator(as_user, path, subprotocols=[protocol] if protocol else [])
 
     async def open(self) -> None:
         accepted, code = await self._communicator.connect(timeout=self.patience)
@@ -84,6 +87,14 @@ class Socket:
             fits = all(name in frame and frame[name] == value for name, value in values.items())
             if fits and (condition is None or condition(frame)):
                 return frame
+
+    async def say(self, **frame: Any) -> None:
+        """Send ``frame`` as JSON."""
+        await self._communicator.send_json_to(frame)
+
+    async def send(self, text: str) -> None:
+        """Send ``text`` as it is."""
+        await self._communicator.send_input({"type": "websocket.receive", "text": text})
 
     async def closed(self) -> int:
         """Read to the end; return the code that the server closes with."""

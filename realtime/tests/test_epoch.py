@@ -31,7 +31,7 @@ async def broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     monkeypatch.setattr(brokers, "current", lambda: memory)
     yield memory
     Hub.current().end()
-    await eventually(lambda: not Hub.current()._tasks)
+    await eventually(lambda: not Hub.current().tasks)
 
 
 def rotate(*arguments: str) -> str:
@@ -96,7 +96,7 @@ async def test_a_hub_that_starts_after_the_rotation_ends_nobody(broker: MemoryBr
     first = await watching(record)
     await eventually(lambda: first.versions() == [1])
     Hub.current().end()
-    await eventually(lambda: not Hub.current()._tasks)
+    await eventually(lambda: not Hub.current().tasks)
     await sync_to_async(rotate)("--yes")
     second = await watching(record)
     await save(record, status="moving")

@@ -64,7 +64,7 @@ async def broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     monkeypatch.setattr(brokers, "current", lambda: lossy)
     yield lossy
     Hub.current().end()
-    await eventually(lambda: not Hub.current()._tasks)
+    await eventually(lambda: not Hub.current().tasks)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
@@ -149,7 +149,7 @@ async def test_too_much_missed_is_the_newest_state_with_prev(broker: Lossy, sett
     settings.REALTIME = {**settings.REALTIME, "CATCH_UP_LIMIT": 3}
     record = await made()
     screen = await watching(record)
-    Hub.current()._look_now.clear()
+    Hub.current()._repair._now.clear()
     broker.loses = True
 
     @sync_to_async

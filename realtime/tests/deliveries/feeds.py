@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from realtime.boards import VIEWER, Board
 from realtime.feeds import Feed, Field, Many, Part, Record, Slot, Viewer, register
 
 from .models import Delivery, Route, Toll
@@ -18,6 +19,10 @@ class DeliveryFeed(Feed):
     audiences = ("sender", "courier", "auditor")
     gates = ("sender_id", "courier_id")
     auditors = ("auditor",)
+    mine = Board(client={"sender_id": VIEWER})
+    carried = Board(client={"courier_id": VIEWER})
+    all = Board(auditor={})
+    filters = {"status": "status"}
 
     status = Field()
     price = Field(to={"sender", "auditor"}, opened={"courier"})

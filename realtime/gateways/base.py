@@ -1,0 +1,175 @@
+"""What every gateway does with a socket of the sync dialect (PROTOCOL §3): hear the client, ask the hub, answer."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from django.db import Error as DatabaseError
+from django.utils import timezone
+from msgspec import UNSET, UnsetType
+
+from .. import conf
+from ..boards import Listing, filters_of
+from ..capture.base import plain
+from ..exceptions import BadFilter
+from ..feeds import Feed, Viewer
+from ..hub import Hub
+from ..member import Sink
+from ..protocol import messages
+from ..protocol.closing import Close
+from ..protocol.frames import Update
+from ..protocol.messages import Auth, BadFrame, Error, NotAFrame, Ping, Pong, Subscribe, Unsubscribe, User, Welcome
+from ..protocol.subscriptions import BoardOf, Record
+from ..speaker import Speaker
+from .opening import Opening
+
+logger = logging.getLogger("realtime.dialect")
+
+
+class Dialect:
+    """One socket of the sync dialect. Reads of the database run beside what the client says next."""
+
+    def __init__(self, feed: type[Feed], viewer: Viewer, sink: Sink) -> None:
+        self.hub = Hub.current()
+        self.speaker = Speaker(viewer, sink, feed)
+        self._opening: dict[str, asyncio.Task[None]] = {}
+
+    async def begin(self, key: Any = None) -> None:
+        """Say welcome; with ``key``, that record is subscribed already, under the feed's name."""
+        feed, settings = self.speaker.feed, conf.current()
+        reader = self.hub.start()
+        self.hub.enrol(self.speaker)
+        try:
+            epoch = await reader.epoch()
+        except DatabaseError:
+            logger.exception("a socket could not be welcomed now")
+            self.speaker.end(Close.INTERNAL)
+            return
+        viewer = self.speaker.viewer
+        user = User(viewer.id if isinstance(viewer.id, int | None) else str(viewer.id), viewer.role)
+        limits = {
+            "records": settings.records_at_most,
+            "boards": settings.boards_at_most,
+            "frame_bytes": settings.frame_bytes,
+            "subscribe_bytes": settings.subscribe_bytes,
+            "have": messages.HELD_AT_MOST,
+        }
+        beat = round(settings.heartbeat_seconds * 1000)
+        self.speaker.say(Welcome(1, epoch, plain(timezone.now()), beat, limits, user))
+        if key is not None:
+            self._subscribe(Subscribe(feed.name, f"{feed.name}:{key}"))
+
+    def heard(self, text: str) -> None:
+        """Take a frame of the client. Never waits."""
+        try:
+            said = messages.heard(text)
+        except NotAFrame:
+            self.speaker.end(Close.PROTOCOL_ERROR)
+            return
+        except BadFrame as error:
+            self._refuse("bad_frame", str(error), error.id)
+            return
+        if not isinstance(said, Subscribe) and len(text) > conf.current().frame_bytes:
+            self.speaker.end(Close.TOO_BIG)
+            return
+        match said:
+            case Ping(n=n):
+                self.speaker.say(Pong(n))
+            case Subscribe():
+                self._subscribe(said)
+            case Unsubscribe():
+                self._unsubscribe(said.id)
+            case Auth():
+                self.speaker.end(Close.NOT_AUTHENTICATED)  # nobody has been given a ticket
+
+    def leave(self) -> None:
+        """Forget the socket: its client has left."""
+        for task in self._opening.values():
+            task.cancel()
+        self.hub.leave(self.speaker)
+        self.speaker.gone()
+
+    def _subscribe(self, said: Subscribe) -> None:
+        subscriptions, settings = self.speaker.subscriptions, conf.current()
+        board = subscriptions.words.board(said.topic)
+        if said.id in subscriptions:
+            self._refuse("duplicate_id", "this id is in use: unsubscribe it first, or choose another", said.id)
+        elif board is not None and len(subscriptions.boards) >= settings.boards_at_most:
+            self._refuse("limit", f"a socket has {settings.boards_at_most} boards at most", said.id)
+        elif board is None and len(subscriptions.records) >= settings.records_at_most:
+            self._refuse("limit", f"a socket has {settings.records_at_most} records at most", said.id)
+        elif board is not None:
+            self._subscribe_board(said, board)
+        elif (topic := subscriptions.words.topic(said.topic)) is not None:
+            self._subscribe_record(said, topic)
+        else:
+            words = subscriptions.words
+            known = ", ".join(f"{words.plural}:{name}" for name in self.speaker.feed.boards)
+            self._refuse("unknown_topic", f"there are {words.name}:<key> and {known}", said.id)
+
+    def _subscribe_record(self, said: Subscribe, topic: str) -> None:
+        record = Record(said.id, topic, said.mode == "all")
+        self.speaker.subscriptions.add_record(record)
+        self._open(said.id, partial(Opening(self.hub, self.speaker, said).record, record))
+
+    def _subscribe_board(self, said: Subscribe, name: str) -> None:
+        feed, viewer = self.speaker.feed, self.speaker.viewer
+        declared = feed.boards.get(name)
+        conditions = declared.conditions(role=viewer.role, viewer_id=viewer.id) if declared else None
+        if conditions is None:
+            self._refuse("forbidden", "there is no such board for you", said.id)
+            return
+        if said.mode == "all":
+            self._refuse("bad_frame", "a board has the mode latest only", said.id)
+            return
+        try:
+            listing = Listing(feed.name, conditions, filters_of(feed, said.filter or {}))
+        except BadFilter as error:
+            self._refuse("bad_filter", str(error), said.id)
+            return
+        speaker = self.speaker
+
+        def lists(update: Update) -> bool:
+            return update.state is not None and speaker.sees(update) and listing.has(update.state)
+
+        board = BoardOf(said.id, name, listing, lists, said.limit)
+        speaker.subscriptions.add_board(board)
+        self._open(said.id, partial(Opening(self.hub, speaker, said).board, board))
+
+    def _open(self, chosen: str, work: Callable[[], Awaitable[Error | None]]) -> None:
+        self._opening[chosen] = self.hub.tasks.spawn(self._opened(chosen, work, time.monotonic()))
+
+    async def _opened(self, chosen: str, work: Callable[[], Awaitable[Error | None]], started: float) -> None:
+        try:
+            refusal = await work()
+        except DatabaseError:
+            logger.exception("a topic could not be read now")
+            refusal = Error("unavailable", "this cannot be read now", True, chosen, 1000)
+        finally:
+            self._opening.pop(chosen, None)
+        if refusal is not None:
+            self._end_topic(chosen)
+            # Missing and forbidden look alike in time too (I20).
+            await asyncio.sleep(max(0.0, started + conf.current().refusal_seconds - time.monotonic()))
+            self.speaker.say(refusal)
+
+    def _unsubscribe(self, chosen: str) -> None:
+        if chosen not in self.speaker.subscriptions:
+            self._refuse("unknown_id", "nothing is subscribed under this id", chosen)
+            return
+        if task := self._opening.pop(chosen, None):
+            task.cancel()
+        self._end_topic(chosen)
+
+    def _end_topic(self, chosen: str) -> None:
+        subscriptions = self.speaker.subscriptions
+        if board := subscriptions.boards.get(chosen):
+            self.hub.listings.discard(board)
+        for topic in subscriptions.remove(chosen):
+            self.hub.unwatch(self.speaker, topic)
+
+    def _refuse(self, code: str, message: str, chosen: str | UnsetType = UNSET) -> None:
+        self.speaker.say(Error(code, message, False, chosen))

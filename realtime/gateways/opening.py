@@ -1,0 +1,132 @@
+"""Opening a topic of the sync dialect, in the order of PROTOCOL §3: hold, read, say what follows, send, release."""
+
+from collections.abc import Iterable, Mapping
+
+from .. import conf
+from ..hub import Hub
+from ..protocol.frames import Update
+from ..protocol.messages import Error, Subscribe, Subscribed
+from ..protocol.resume import cursors, resumption
+from ..protocol.subscriptions import FILTERED, FORBIDDEN, BoardOf, Record
+from ..reader import Reader
+from ..speaker import Speaker
+
+
+class Opening:
+    """One ``subscribe``: from the reservation of its id to ``synced``, or to the error that is answered."""
+
+    def __init__(self, hub: Hub, speaker: Speaker, said: Subscribe) -> None:
+        self._hub, self._speaker, self._said = hub, speaker, said
+        self._words = speaker.subscriptions.words
+        self._epoch = ""
+        self._cursors: dict[str, int] = {}
+        self._new: list[str] = []
+
+    async def record(self, record: Record) -> Error | None:
+        """Open one record."""
+        reader, topic = self._hub.start(), record.topic
+        if self._speaker.feed.key(topic.partition(".")[2]) is None:
+            return self._not_found()
+        await self._weigh(reader)
+        self._hold([topic])
+        update = (await self._states(reader, [topic])).get(topic)
+        if update is None or not self._speaker.sees(update):
+            return self._not_found()
+        updates, is_whole = [update], True
+        if record.whole and topic in self._new:
+            updates, is_whole = await self._every_version(reader, update)
+        if self._is_open():
+            self._say_subscribed({topic: update}, is_whole=is_whole)
+            self._hub.release(self._speaker, topic, updates)
+            self._say_synced([topic], 1)
+        return None
+
+    async def board(self, board: BoardOf) -> Error | None:
+        """Open a board: its members' states, what was left since, and ``synced``."""
+        reader = await self._hub.ready_for_boards()
+        self._hub.listings.add(board, self._speaker)
+        try:
+            await self._weigh(reader)
+            keys, total = await reader.listed(board.listing, board.limit)
+            topics = [self._speaker.feed.topic(key) for key in keys]
+            self._hold(topics)
+            found = await self._states(reader, topics)
+            left = await self._left(reader, topics)
+            if self._is_open():
+                self._show(board, {topic: found[topic] for topic in topics if topic in found}, total, left)
+        finally:
+            covers = self._speaker.subscriptions.covers
+            for topic in self._new:
+                if not covers(topic):
+                    self._hub.unwatch(self._speaker, topic)
+        return None
+
+    def _show(self, board: BoardOf, found: Mapping[str, Update], total: int, left: Mapping[str, str]) -> None:
+        members = self._speaker.subscriptions.opened(board, found, total)
+        self._say_subscribed(members)
+        for topic, update in members.items():
+            self._hold([topic])
+            self._hub.release(self._speaker, topic, [update])
+        gone = {topic: reason for topic, reason in left.items() if topic not in members}
+        if gone:
+            self._speaker.say(self._words.removed(board.id, gone))
+        self._say_synced(board.members, board.total)
+
+    async def _weigh(self, reader: Reader) -> None:
+        """Take the client's cursors, unless they are of another history."""
+        self._epoch = await reader.epoch()
+        feed = self._speaker.feed
+        held = cursors(self._said.have, epoch=self._epoch)
+        self._cursors = {feed.topic(key): held[text] for text in held if (key := feed.key(text)) is not None}
+
+    def _hold(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            if topic not in self._speaker.session:
+                self._hub.hold(self._speaker, topic, after=self._cursors.get(topic))
+                self._new.append(topic)
+
+    async def _states(self, reader: Reader, topics: list[str]) -> dict[str, Update]:
+        """Read the states; once more those of which the client says that it has a newer one."""
+        found = await reader.states(topics)
+        ahead = self._ahead(found)
+        if ahead:
+            found |= await reader.states(ahead)
+        for topic in self._ahead(found):
+            if topic in self._speaker.session:
+                self._speaker.session.restart(topic)
+        return found
+
+    def _ahead(self, found: Mapping[str, Update]) -> list[str]:
+        return [t for t in self._new if t in found and self._cursors.get(t, -1) > found[t].version]
+
+    async def _every_version(self, reader: Reader, update: Update) -> tuple[list[Update], bool]:
+        """Return the versions after the cursor that this viewer saw, and whether none is missing; else the newest."""
+        held = self._cursors.get(update.topic)
+        if held is None or held >= update.version:
+            return [update], True
+        found = (await reader.missed({update.topic: held}, limit=conf.current().catch_up_limit))[update.topic]
+        is_whole = bool(found) and len(found) == found[-1].version - held
+        return [u for u in found[:-1] if self._speaker.sees(u)] + found[-1:], is_whole
+
+    async def _left(self, reader: Reader, topics: Iterable[str]) -> dict[str, str]:
+        """Return which records the client holds that are not listed any more, and what he may know of why."""
+        gone = self._cursors.keys() - set(topics)
+        newest = await reader.missed(dict.fromkeys(gone, -1), limit=0) if gone else {}
+        return {t: FILTERED if any(map(self._speaker.sees, newest[t])) else FORBIDDEN for t in sorted(gone)}
+
+    def _is_open(self) -> bool:
+        return self._said.id in self._speaker.subscriptions and self._speaker in self._hub.members
+
+    def _say_subscribed(self, newest: Mapping[str, Update], *, is_whole: bool = True) -> None:
+        heads = {topic: update.version for topic, update in newest.items()}
+        held = {topic: self._cursors[topic] for topic in self._new if topic in self._cursors}
+        judged = resumption(self._said.have, epoch=self._epoch, heads=heads, held=held, is_whole=is_whole)
+        self._speaker.say(Subscribed(self._said.id, self._said.topic, judged.recovered, judged.reason))
+
+    def _say_synced(self, topics: Iterable[str], total: int) -> None:
+        if self._is_open():
+            versions = {topic: self._speaker.session.sent(topic) or 0 for topic in topics}
+            self._speaker.say(self._words.complete(self._said.id, versions, total))
+
+    def _not_found(self) -> Error:
+        return Error("not_found", f"there is no such {self._words.name} for you", False, self._said.id)

@@ -1,0 +1,233 @@
+"""Boards: who has one, what is on it, and how records come and go while it is open."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+from asgiref.sync import sync_to_async
+from pytest_django import Settings
+
+from realtime.boards import VIEWER, Board, Listing, filters_of
+from realtime.exceptions import BadFilter, DeclarationError
+from realtime.feeds import Feed, Field, _register_feed
+from realtime.hub import Hub
+from realtime.lookout import listed
+from realtime.tests.deliveries.feeds import DeliveryFeed
+from realtime.tests.deliveries.models import Delivery
+from realtime.tests.people import delivery, user
+from realtime.tests.syncing import Client, auditor, change, client
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+
+
+@sync_to_async
+def several(number: int, **values: Any) -> list[Delivery]:
+    return [delivery(**values) for _ in range(number)]
+
+
+def on(viewer: Client, name: str = "b") -> set[str]:
+    return set(viewer.mirror.boards[name])
+
+
+def keys(*records: Delivery) -> set[str]:
+    return {str(record.pk) for record in records}
+
+
+async def test_a_stranger_has_an_empty_board_and_others_records_never_come_onto_it() -> None:
+    await several(3)
+    stranger = await sync_to_async(user)()
+    async with client(stranger) as viewer:
+        assert [f["type"] for f in await viewer.subscribe("b", "deliveries:mine")] == ["subscribed", "synced"]
+        (record,) = await several(1)
+        await change(record, status="moving")
+        (mine,) = await several(1, sender=stranger)
+        await viewer.until_type("board")
+        assert on(viewer) == keys(mine)
+        assert {f["delivery_id"] for f in viewer.frames if f["type"] == "delivery.update"} == keys(mine)
+
+
+async def test_records_come_and_go_with_the_event_that_says_so() -> None:
+    me, other = await sync_to_async(user)(), await sync_to_async(user)()
+    first, second = await several(2, courier=me)
+    async with client(me) as viewer:
+        await viewer.subscribe("b", "deliveries:carried")
+        assert on(viewer) == keys(first, second)
+        await change(first, courier=other)
+        removal = await viewer.until_type("board")
+        assert removal["removed"] == [{"delivery_id": str(first.pk), "reason": "reassigned"}]
+        await change(first, status="not for him any more")
+        await change(first, courier=me, status="his again")
+        added = await viewer.until_type("board")
+        assert added["added"] == [str(first.pk)]
+        assert viewer.mirror.records[str(first.pk)]["prev"] is None, "he holds nothing of it"
+        await sync_to_async(Delivery.objects.filter(pk=second.pk).delete)()
+        removal = await viewer.until_type("board")
+        assert removal["removed"] == [{"delivery_id": str(second.pk), "reason": "deleted"}]
+        assert on(viewer) == keys(first)
+        assert "not for him any more" not in str(viewer.frames)
+
+
+async def test_a_filter_is_kept_as_records_change() -> None:
+    boss = await sync_to_async(auditor)()
+    waiting, moving = (await several(1))[0], (await several(1, status="moving"))[0]
+    async with client(boss) as viewer:
+        await viewer.subscribe("b", "deliveries:all", filter={"status": ["moving", "late"]})
+        assert on(viewer) == keys(moving)
+        await change(waiting, status="late")
+        await viewer.until_type("board")
+        assert on(viewer) == keys(moving, waiting)
+        await change(moving, status="there")
+        removal = await viewer.until_type("board")
+        assert removal["removed"] == [{"delivery_id": str(moving.pk), "reason": "filtered"}]
+        assert "there" not in [frame.get("status") for frame in viewer.frames], "a removed record's state is not sent"
+
+
+async def test_one_record_moves_between_two_boards_of_a_socket() -> None:
+    boss = await sync_to_async(auditor)()
+    (record,) = await several(1)
+    async with client(boss) as viewer:
+        await viewer.subscribe("waiting", "deliveries:all", filter={"status": "waiting"})
+        await viewer.subscribe("moving", "deliveries:all", filter={"status": "moving"})
+        await change(record, status="moving")
+        await viewer.until_type("board", id="waiting")
+        assert (on(viewer, "waiting"), on(viewer, "moving")) == (set(), keys(record))
+        versions = [frame["version"] for frame in viewer.frames if frame["type"] == "delivery.update"]
+        assert versions == [1, 2]
+
+
+async def test_a_full_board_keeps_its_newest_and_is_filled_again() -> None:
+    boss = await sync_to_async(auditor)()
+    old = await several(3)
+    async with client(boss) as viewer:
+        synced = (await viewer.subscribe("b", "deliveries:all", limit=2))[-1]
+        assert synced["total"] == 3
+        before = on(viewer)
+        assert len(before) == 2
+        (oldest,) = await several(1, id=UUID(int=1))
+        (new,) = await several(1, id=UUID(int=2**128 - 1))
+        removal = await viewer.until(lambda frame: frame["type"] == "board" and frame["removed"])
+        assert removal["removed"][0]["reason"] == "limit"
+        assert keys(new) < on(viewer)
+        assert len(on(viewer)) == 2
+        for record in await sync_to_async(lambda: list(Delivery.objects.filter(pk__in=on(viewer))))():
+            await sync_to_async(record.delete)()
+        while len(on(viewer)) < 2 or on(viewer) & {str(new.pk)}:
+            await viewer.until_type("board")
+        assert on(viewer) <= keys(*old, oldest)
+
+
+async def test_a_record_whose_hint_is_lost_comes_onto_the_board_by_its_position(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 0.1}
+    me = await sync_to_async(user)()
+    async with client(me) as viewer:
+        await viewer.subscribe("b", "deliveries:mine")
+        hub = Hub.current()
+        hub._ear._deliver = lambda update: None  # deaf: nothing that the bus brings is heard
+        records = await several(5, sender=me)
+        while on(viewer) != keys(*records):
+            await viewer.until_type("board")
+        await change(records[0], sender=await sync_to_async(user)())
+        await viewer.until_type("board")
+        assert on(viewer) == keys(*records[1:])
+
+
+async def test_a_board_is_read_anew_when_positions_are_missing(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 0.1}
+    me = await sync_to_async(user)()
+    async with client(me) as viewer:
+        await viewer.subscribe("b", "deliveries:mine")
+        hub = Hub.current()
+        hub._ear._deliver = lambda update: None
+        hub._repair._position = -5  # retention has taken what lies between
+        records = await several(2, sender=me)
+        while on(viewer) != keys(*records):
+            await viewer.until_type("board")
+
+
+async def test_what_changes_while_a_board_is_read_is_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    me, other = await sync_to_async(user)(), await sync_to_async(user)()
+    kept, leaves = await several(2, sender=me)
+    async with client(me) as viewer:
+        reader = Hub.current().start()
+        read, went_on = reader.listed, asyncio.Event()
+
+        async def slow(listing: Listing, limit: int) -> Any:
+            found = await read(listing, limit)
+            went_on.set()
+            await asyncio.sleep(0)
+            (comes,) = await several(1, sender=me, status="came meanwhile")
+            await change(leaves, sender=other)
+            async with asyncio.timeout(30):
+                while not Hub.current().listings.knows(DeliveryFeed.topic(comes.pk), 1):
+                    await asyncio.sleep(0.01)
+            return found
+
+        monkeypatch.setattr(reader, "listed", slow)
+        await viewer.subscribe("b", "deliveries:mine")
+        (comes,) = await sync_to_async(lambda: list(Delivery.objects.filter(status="came meanwhile")))()
+        assert on(viewer) == keys(kept, comes)
+
+
+async def test_viewers_who_ask_for_the_same_share_one_read() -> None:
+    boss = await sync_to_async(auditor)()
+    await several(3)
+    async with client(boss) as one, client(boss) as two, client(boss) as three:
+        reader = Hub.current().start()
+        calls: list[object] = []
+        original = reader.call
+
+        async def counted(work: Any) -> Any:
+            calls.append(work)
+            return await original(work)
+
+        reader.call = counted  # type: ignore[method-assign]
+        await asyncio.gather(*(c.subscribe("b", "deliveries:all") for c in (one, two, three)))
+        assert len(calls) <= 5, "position, epoch, list and states: not once a socket"
+
+
+def test_python_and_sql_list_the_same() -> None:
+    me = user()
+    delivery(sender=me)
+    moving = delivery(sender=me, status="moving")
+    delivery(status="moving")
+    cases: list[tuple[dict[str, Any], list[UUID]]] = [
+        ({"status": "moving"}, [moving.pk]),
+        ({"status": ["late"]}, []),
+        ({"status": None}, []),
+    ]
+    for asked, expected in cases:
+        listing = Listing("delivery", (("sender_id", me.pk),), filters_of(DeliveryFeed, asked))
+        assert listed(listing, 10) == (expected, len(expected))
+        rows = Delivery.objects.values("pk", "sender_id", "status")
+        assert [row["pk"] for row in rows if listing.has(row)] == expected
+
+
+def test_a_filter_takes_values_of_its_field_only() -> None:
+    for asked in (
+        {"price": "1"},
+        {"status": 7},
+        {"status": True},
+        {"status": []},
+        {"status": ["x"] * 21},
+        {"status": {}},
+    ):
+        with pytest.raises(BadFilter):
+            filters_of(DeliveryFeed, asked)
+
+
+def test_a_board_asks_for_gates_and_filters_for_what_all_see() -> None:
+    class Wrong(Feed):
+        name = "wrong"
+        model = Delivery
+        audiences = ("client",)
+        gates = ("sender_id",)
+        status = Field(to={"client"})
+        mine = Board(client={"courier_id": VIEWER})
+
+    with pytest.raises(DeclarationError, match="courier_id"):
+        _register_feed(Wrong)
+    Wrong.boards = {}
+    Wrong.filters = {"status": "status"}
+    with pytest.raises(DeclarationError, match="every audience"):
+        _register_feed(Wrong)
