@@ -41,6 +41,8 @@ class Settings:
     """How long a process without sockets keeps listening."""
     drain_seconds: float = 1.0
     """Longest wait at shutdown for sockets to take their goodbye (close code 4012)."""
+    return_seconds: float = 5.0
+    """Within how many seconds the sockets of a server that stops are asked to come back."""
     pending_frames: int = 64
     """Frames that wait for one socket before older states give way to newer ones."""
     stall_seconds: float = 15.0

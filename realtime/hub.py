@@ -5,6 +5,7 @@ and awaits nobody's socket.
 """
 
 import asyncio
+import random
 import weakref
 from collections.abc import Collection, Iterable
 from functools import partial
@@ -276,6 +277,11 @@ class Hub:
         for member in list(self.members):
             self.leave(member)
             member.end(Close.DRAIN)
+
+    def drain(self) -> None:
+        """Have every socket written what waits for it, and ended; they are asked to come back at different times."""
+        for member in self.members:
+            member.end(Close.DRAIN, retry_after=random.uniform(0, conf.current().return_seconds))
 
     def end_when_idle(self) -> None:
         """End, unless somebody is served."""

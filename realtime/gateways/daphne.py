@@ -1,9 +1,11 @@
-"""Daphne, ending well: sockets get their goodbye (4012) on SIGTERM, where the stock server cuts them off (1006).
+"""Daphne, with regard for readers: it waits for slow ones, and says goodbye (4012) where the stock server cuts off.
 
 ``asgi.py`` sets ``daphne.cli.CommandLineInterface.server_class`` to this class: the stock ``daphne`` command uses it.
 """
 
+import asyncio
 import logging
+import socket
 import time
 from typing import Any
 
@@ -13,13 +15,14 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import defer, reactor, task
 
 from .. import conf
+from ..hub import Hub
 from ..protocol.closing import Close
 
 logger = logging.getLogger("realtime.daphne")
 
 
 class Server(StockServer):
-    """The stock server with a drain in front of its shutdown."""
+    """The stock server with back pressure, and a drain in front of its shutdown."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,25 +41,62 @@ class Server(StockServer):
         channel.requestFactory = Request
         return channel
 
+    async def handle_reply(self, protocol: Any, message: Any) -> None:
+        """Hand over what an application sends, and return when the line takes more.
+
+        The stock server returns at once: whoever sends to a reader that stands still fills its memory.
+        """
+        flow: Flow | None = getattr(protocol, "flow", None)
+        if isinstance(protocol, Request):
+            flow = protocol.flow_of(message)
+        await super().handle_reply(protocol, message)
+        if flow is not None:
+            await flow.is_open.wait()
+
     def kill_all_applications(self) -> Any:
         """Take no more sockets, say goodbye to all, wait up to ``drain_seconds``, then end what is left."""
         for port in self._ports:
             port.stopListening()
-        sockets = [protocol for protocol in self.connections if isinstance(protocol, WebSocketProtocol)]
-        for protocol in sockets:
-            if protocol.state == protocol.STATE_OPEN:
-                protocol.serverClose(code=int(Close.DRAIN))  # autobahn takes no enum
+        sockets = [protocol for protocol in self.connections if isinstance(protocol, Socket)]
         logger.info("draining %d sockets", len(sockets))
+        Hub.current().drain()
         return self._drained(sockets)
 
     @defer.inlineCallbacks
-    def _drained(self, sockets: list[WebSocketProtocol]) -> Any:
-        until = time.monotonic() + conf.current().drain_seconds
-        while time.monotonic() < until and any(socket.state != socket.STATE_CLOSED for socket in sockets):
-            yield task.deferLater(reactor, 0.02)
+    def _drained(self, sockets: "list[Socket]") -> Any:
+        window = conf.current().drain_seconds
+        yield self._until_closed(sockets, window / 2)
+        for left in sockets:  # those of other consumers
+            if left.state == left.STATE_OPEN:
+                left.serverClose(code=int(Close.DRAIN))  # autobahn takes no enum
+        yield self._until_closed(sockets, window / 2)
         for details in self.connections.values():
             details.setdefault("application_instance", _Ended())
         yield super().kill_all_applications()
+
+    @defer.inlineCallbacks
+    def _until_closed(self, sockets: "list[Socket]", within: float) -> Any:
+        until = time.monotonic() + within
+        while time.monotonic() < until and any(left.state != left.STATE_CLOSED for left in sockets):
+            yield task.deferLater(reactor, 0.02)
+
+
+class Flow:
+    """Whether a line takes more. Twisted pauses it when 64 KiB wait in front of the kernel's buffer."""
+
+    def __init__(self) -> None:
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+
+    def pauseProducing(self) -> None:  # noqa: N802 (Twisted names these)
+        self.is_open.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self.is_open.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """The line is gone: whoever waits for it goes on and finds out."""
+        self.is_open.set()
 
 
 class Request(WebRequest):
@@ -65,18 +105,52 @@ class Request(WebRequest):
     The stock one leaves these bytes with the HTTP channel, which waits with them for the end of the request.
     """
 
+    flow: Flow | None = None
+
+    def flow_of(self, message: Any) -> Flow | None:
+        """Return whether the line takes more of this response; the last part of it waits for nothing."""
+        if message["type"] == "http.response.start" and self.producer is None and not self.finished:
+            self.flow = Flow()
+            self.registerProducer(self.flow, True)
+        elif self.flow is not None and not message.get("more_body"):
+            self.unregisterProducer()
+            self.flow = None
+        return self.flow
+
     def process(self) -> Any:
         channel = self.channel
         done = super().process()
         line = getattr(channel, "transport", None)
-        socket = getattr(line, "wrappedProtocol", None) or getattr(line, "protocol", None)  # the first behind TLS
-        if isinstance(socket, WebSocketProtocol):
-            channel.rawDataReceived = socket.dataReceived
+        upgraded = getattr(line, "wrappedProtocol", None) or getattr(line, "protocol", None)  # the first behind TLS
+        if isinstance(upgraded, WebSocketProtocol):
+            channel.rawDataReceived = upgraded.dataReceived
         return done
 
 
 class Socket(WebSocketProtocol):
-    """A socket that can be closed with every code of PROTOCOL §5."""
+    """A socket that waits for its reader, and can be closed with every code of PROTOCOL §5."""
+
+    flow: Flow | None = None
+
+    KERNEL_BYTES = 128 * 1024
+    """What the kernel may hold for a reader; left to itself it takes megabytes of states that are long past."""
+
+    def onOpen(self) -> None:  # noqa: N802 (autobahn names it)
+        super().onOpen()
+        self.flow = Flow()
+        self.transport.unregisterProducer()  # the HTTP channel's, which would stop us hearing a slow reader
+        self.transport.registerProducer(self.flow, True)
+        line = self.transport.getHandle()
+        if isinstance(line, socket.socket):
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.KERNEL_BYTES)
+
+    def onAutoPingTimeout(self) -> None:  # noqa: N802 (autobahn names it)
+        """Say why a silent peer is left, then leave him; the stock server cuts the line."""
+        self.autoPingTimeoutCall = None
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code=int(Close.SILENT))
+        else:
+            super().onAutoPingTimeout()
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802 (Daphne names it)
         """Close with ``code``; autobahn lets an application say 1000 and 3000–4999, and raises for 1009 and 1013."""

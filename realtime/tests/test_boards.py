@@ -204,14 +204,8 @@ def test_python_and_sql_list_the_same() -> None:
 
 
 def test_a_filter_takes_values_of_its_field_only() -> None:
-    for asked in (
-        {"price": "1"},
-        {"status": 7},
-        {"status": True},
-        {"status": []},
-        {"status": ["x"] * 21},
-        {"status": {}},
-    ):
+    values: list[Any] = [7, True, [], {}, ["x"] * 21]
+    for asked in ({"price": "1"}, *({"status": value} for value in values)):
         with pytest.raises(BadFilter):
             filters_of(DeliveryFeed, asked)
 
