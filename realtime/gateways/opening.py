@@ -7,7 +7,7 @@ from ..hub import Hub
 from ..protocol.frames import Update
 from ..protocol.messages import Error, Subscribe, Subscribed
 from ..protocol.resume import cursors, resumption
-from ..protocol.subscriptions import FILTERED, FORBIDDEN, BoardOf, Record
+from ..protocol.subscriptions import FILTERED, FORBIDDEN, LIMIT, BoardOf, Record
 from ..reader import Reader
 from ..speaker import Speaker
 
@@ -62,15 +62,24 @@ class Opening:
         return None
 
     def _show(self, board: BoardOf, found: Mapping[str, Update], total: int, left: Mapping[str, str]) -> None:
+        newest = {**found, **(board.passed or {})}
         members = self._speaker.subscriptions.opened(board, found, total)
         self._say_subscribed(members)
         for topic, update in members.items():
             self._hold([topic])
             self._hub.release(self._speaker, topic, [update])
-        gone = {topic: reason for topic, reason in left.items() if topic not in members}
+        # Whoever was listed, and left or gave way while the board was read, is not among those who had left before.
+        passed = {t: self._why_not(board, newest.get(t)) for t in sorted(self._cursors) if t not in left}
+        gone = {topic: reason for topic, reason in {**left, **passed}.items() if topic not in members}
         if gone:
             self._speaker.say(self._words.removed(board.id, gone))
         self._say_synced(board.members, board.total)
+
+    def _why_not(self, board: BoardOf, update: Update | None) -> str:
+        """Return why a record is not on the board in this version."""
+        if update is None or not self._speaker.sees(update):
+            return FORBIDDEN
+        return LIMIT if board.lists(update) else FILTERED
 
     async def _weigh(self, reader: Reader) -> None:
         """Take the client's cursors, unless they are of another history."""

@@ -41,6 +41,13 @@ class Mirror:
         wanted = keys or tuple(self.records)
         return {"epoch": self.epoch, "versions": {key: self.records[key]["version"] for key in wanted}}
 
+    def forget(self, chosen: str = "") -> None:
+        """Forget the topic ``chosen``, and every record that no topic covers: a board may have ended half opened."""
+        self.topics.pop(chosen, None)
+        self.boards.pop(chosen, None)
+        covered = set(self._covered())
+        self.records = {key: frame for key, frame in self.records.items() if key in covered}
+
     def _update(self, frame: Frame) -> None:
         key, version = str(frame[f"{self._words.name}_id"]), frame["version"]
         held = self.records.get(key)
