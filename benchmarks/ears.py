@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from realtime import brokers
-from realtime.protocol.codec import Beat, seal, unseal
+from realtime.protocol.codec import Beat, Hints, seal, unseal
 from tests.wire import TEXT, Frames
 
 QUIET = 5.0
@@ -56,7 +56,7 @@ class Bus:
         message = unseal(body, brokers.key())
         if isinstance(message, Beat):
             self.proven.set()
-        else:
+        elif isinstance(message, Hints):
             updates = [update for update in message.updates if update.topic == self.topic]
             self.heard += [((update.state or {})["message"], now) for update in updates]
 

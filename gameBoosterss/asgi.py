@@ -2,7 +2,6 @@
 
 import os
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from daphne.cli import CommandLineInterface
@@ -20,8 +19,7 @@ CommandLineInterface.server_class = Server
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))  # type: ignore[arg-type] # the stubs want subclasses
-        ),
+        # No AuthMiddlewareStack: realtime reads the session's cookie itself, for all who come at once.
+        "websocket": AllowedHostsOriginValidator(URLRouter(websocket_urlpatterns)),  # type: ignore[arg-type] # stubs
     }
 )

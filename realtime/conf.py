@@ -47,6 +47,8 @@ class Settings:
     """Frames that wait for one socket before older states give way to newer ones."""
     stall_seconds: float = 15.0
     """A socket that takes no byte for so long is closed with 4413."""
+    identity_seconds: float = 15.0
+    """How often all who have sockets are asked about again: does the session stand, is the account active."""
     heartbeat_seconds: float = 25.0
     """How often a socket of the sync dialect is told up to when it has everything."""
     records_at_most: int = 200

@@ -11,9 +11,10 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
 
 from . import conf, metrics
-from .feeds import Feed, feed_named
+from .feeds import Feed, Viewer, feed_named
 from .gateways.base import Dialect
 from .hub import Hub
+from .identity import Claim, claim_in
 from .limits import Bucket
 from .member import Member
 from .protocol.closing import Close
@@ -61,19 +62,32 @@ class SyncConsumer(RefusingConsumer):
         started = time.monotonic()
         settings = conf.current()
         self._inbound = Bucket(rate=settings.inbound_rate, burst=settings.inbound_burst, now=started)
-        feed, user = feed_named(self.feed_name), self.scope.get("user")
+        feed = feed_named(self.feed_name)
         protocol = f"{feed.name}-sync.v1"
         speaks = protocol in self.scope.get("subprotocols", ())
         await self.accept(protocol if speaks else None)
-        if user is None or not user.is_authenticated:
+        claim = claim_in(self.scope)
+        try:
+            user = await self._user(claim)
+        except DatabaseError:
+            logger.exception("who opens a socket could not be read now")
+            await self.refuse(Close.INTERNAL, started)
+            return
+        if user is None:
             await self.refuse(Close.NOT_AUTHENTICATED, started)
         elif speaks:
-            self._dialect = Dialect(feed, feed.viewer(user), self)
+            self._dialect = Dialect(feed, feed.viewer(user), self, claim)
             await self._dialect.begin(self._key_text(feed))
         elif self._key_text(feed) is None:
             await self.refuse(Close.PROTOCOL_ERROR, started)  # many records take the sync dialect
-        elif not await self._join(feed, feed.key(self._key_text(feed) or ""), user):
+        elif not await self._join(feed, feed.key(self._key_text(feed) or ""), feed.viewer(user), claim):
             await self.refuse(Close.NOT_FOUND, started)
+
+    async def _user(self, claim: Claim | None) -> Any:
+        """Return who opens this socket, ``None`` for nobody; a middleware may have found him already."""
+        if claim is None or "user" in self.scope:
+            return None if claim is None else self.scope["user"]
+        return (await Hub.current().start().accounts([claim])).get(claim)
 
     def _key_text(self, feed: type[Feed]) -> str | None:
         """Return what stands in the address where a key belongs; ``None`` for the address of all records."""
@@ -81,11 +95,11 @@ class SyncConsumer(RefusingConsumer):
         text: str | None = kwargs.get("key", kwargs.get(f"{feed.name}_id"))
         return text
 
-    async def _join(self, feed: type[Feed], key: Any, user: Any) -> bool:
+    async def _join(self, feed: type[Feed], key: Any, viewer: Viewer, claim: Claim | None) -> bool:
         if key is None:
             return False
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
-        self._member = Member(feed.viewer(user), self)
+        self._member = Member(viewer, self, feed, claim)
         try:
             return await Hub.current().join(self._member, feed.topic(key), snapshot=query.get("snapshot") != ["0"])
         except DatabaseError:

@@ -12,7 +12,7 @@ from django.db import Error as DatabaseError
 from . import brokers, conf, log, metrics
 from .brokers.base import Hinted
 from .exceptions import BrokerError, ForgedMessage
-from .protocol.codec import Beat, Hints, seal, unseal
+from .protocol.codec import Beat, Hints, Suspects, seal, unseal
 from .protocol.frames import Update
 from .reader import Reader
 
@@ -31,8 +31,10 @@ class Ear:
         hinted: Hinted,
         confirmed: Callable[[], None],
         rotated: Callable[[], None],
+        suspect: Callable[[str], None],
     ) -> None:
         self._deliver, self._hinted, self._on_confirmed, self._on_rotated = deliver, hinted, confirmed, rotated
+        self._suspect = suspect
         self._nonce = secrets.token_hex(8)
         self._beats = self._unheard = 0
         self._epoch = ""
@@ -116,6 +118,10 @@ class Ear:
                 metrics.heard.labels("hints").inc()
                 for update in updates:
                     self._deliver(update)
+            case Suspects(accounts=accounts):
+                metrics.heard.labels("suspects").inc()
+                for account in accounts:
+                    self._suspect(account)
             case Hints():
                 metrics.heard.labels("other epoch").inc()
 

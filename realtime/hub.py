@@ -16,6 +16,7 @@ from . import conf, log, metrics, relay
 from .ear import Ear
 from .exceptions import DeclarationError
 from .feeds import feed_named
+from .guard import Guard
 from .listings import Listings
 from .masking import audience_of
 from .member import Member
@@ -57,7 +58,8 @@ class Hub:
         self._stale: dict[BoardOf, Speaker] = {}
         self._reader: Reader | None = None
         self._repair = Repair(self)
-        self._ear = Ear(self.deliver, self.hinted, self._repair.look_now, self._start_afresh)
+        self._guard = Guard(self)
+        self._ear = Ear(self.deliver, self.hinted, self._repair.look_now, self._start_afresh, self._guard.suspect)
 
     def start(self) -> Reader:
         """Return the reader; listening and repair begin with the first call."""
@@ -66,6 +68,7 @@ class Hub:
             relay.serve()
             self.tasks.spawn(self._repair.run(self._reader, self._ear))
             self.tasks.spawn(self._ear.listen(self._reader))
+            self.tasks.spawn(self._guard.run(self._reader))
         return self._reader
 
     async def ready_for_boards(self) -> Reader:

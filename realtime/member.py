@@ -5,7 +5,8 @@ import time
 from typing import Protocol
 
 from . import conf, metrics
-from .feeds import Viewer, feed_of
+from .feeds import Feed, Viewer, feed_of
+from .identity import Claim
 from .masking import audience_of, text_of
 from .protocol.closing import Close
 from .protocol.outbox import Item, Outbox, Repeat, Say
@@ -32,8 +33,9 @@ class Member:
     STALLED_SECONDS = 0.05
     """A write that takes longer means a reader that does not keep up."""
 
-    def __init__(self, viewer: Viewer, sink: Sink) -> None:
-        self.viewer, self.sink = viewer, sink
+    def __init__(self, viewer: Viewer, sink: Sink, feed: type[Feed], claim: Claim | None = None) -> None:
+        self.viewer, self.sink, self.feed = viewer, sink, feed
+        self.claim, self.account = claim, str(viewer.id)
         self.session = Session()
         self._outbox = Outbox(limit=conf.current().pending_frames)
         self._ending: Close | None = None
@@ -56,6 +58,16 @@ class Member:
         self.push(send)
         return []
 
+    def lose(self, topic: str) -> list[str]:
+        """Take ``topic`` away from a viewer whose role has changed; return the topics that are not watched any more."""
+        self.end(Close.NOT_FOUND)
+        return [topic]
+
+    @property
+    def holds_anything(self) -> bool:
+        """Whether anything is watched, or asked for."""
+        return bool(self.session.topics())
+
     def repeat(self, repeat: Repeat) -> None:
         """Have a foreign message written with the state that the socket has."""
         self.push(repeat)
@@ -75,6 +87,11 @@ class Member:
             metrics.refused.labels(str(code.value)).inc()
             self._ending = code
             self._write_soon()
+
+    def end_at_once(self, code: Close) -> None:
+        """Close the socket; what waits is for somebody who is not there any more."""
+        self._outbox.clear()
+        self.end(code)
 
     def cut(self, code: Close) -> None:
         """Close the socket now, whatever waits: its reader does not take it."""

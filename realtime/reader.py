@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 from django.db import connections
 
-from . import log, lookout
+from . import identity, log, lookout
+from .batch import Batch
 from .boards import Listing
+from .identity import Claim
 from .protocol.frames import Update
 
 Result = TypeVar("Result")
@@ -17,13 +19,11 @@ Result = TypeVar("Result")
 class Reader:
     """Reads the log for a hub. A storm of joins costs a few statements, not one a socket."""
 
-    AT_MOST = 500
-    """Topics in one statement."""
-
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "realtime-reader")
-        self._wanted: dict[str, list[asyncio.Future[Update | None]]] = {}
-        self._reading: asyncio.Task[None] | None = None
+        self._states: Batch[str, Update] = Batch(lambda topics: self.call(lambda: log.states(topics)))
+        self._accounts: Batch[Claim, Any] = Batch(lambda claims: self.call(lambda: identity.accounts(claims)))
+        self._epochs: Batch[str, str] = Batch(lambda asked: self.call(lambda: dict.fromkeys(asked, log.epoch())))
         self._queued: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def state(self, topic: str) -> Update | None:
@@ -32,14 +32,15 @@ class Reader:
 
     async def states(self, topics: Collection[str]) -> dict[str, Update]:
         """Return the newest states, read after this call was made, of those that exist."""
-        loop = asyncio.get_running_loop()
-        asked: dict[str, asyncio.Future[Update | None]] = {topic: loop.create_future() for topic in topics}
-        for topic, future in asked.items():
-            self._wanted.setdefault(topic, []).append(future)
-        if self._reading is None and asked:
-            self._reading = loop.create_task(self._read_wanted())
-        await asyncio.gather(*asked.values())
-        return {topic: update for topic, future in asked.items() if (update := future.result()) is not None}
+        return await self._states.get(topics)
+
+    async def accounts(self, claims: Collection[Claim]) -> dict[Claim, Any]:
+        """Return the users behind those of ``claims`` that hold, read after this call was made."""
+        return await self._accounts.get(claims)
+
+    async def epoch(self) -> str:
+        """Return the identity of the database's history, read after this call was made."""
+        return (await self._epochs.get([""]))[""]
 
     async def once(self, key: Hashable, work: Callable[[], Result]) -> Result:
         """Return ``work()``, begun after this call was made; those who ask for ``key`` until it begins share it."""
@@ -54,35 +55,9 @@ class Reader:
         shared: Result = await asyncio.shield(waiting)
         return shared
 
-    async def _read_wanted(self) -> None:
-        try:
-            while self._wanted:
-                topics = list(self._wanted)[: self.AT_MOST]
-                waiting = {topic: self._wanted.pop(topic) for topic in topics}
-                await self._answer(waiting)
-        finally:
-            self._reading = None
-
-    async def _answer(self, waiting: dict[str, list[asyncio.Future[Update | None]]]) -> None:
-        futures = [(topic, future) for topic, asked in waiting.items() for future in asked]
-        try:
-            found = await self.call(lambda: log.states(list(waiting)))
-        except Exception as error:  # noqa: BLE001 - whatever the database says is the askers' to answer
-            for _, future in futures:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        for topic, future in futures:
-            if not future.done():
-                future.set_result(found.get(topic))
-
     async def listed(self, listing: Listing, limit: int) -> tuple[list[Any], int]:
         """Return whom a board lists, newest first, and how many there are; viewers who ask for the same share it."""
         return await self.once((listing, limit), lambda: lookout.listed(listing, limit))
-
-    async def epoch(self) -> str:
-        """Return the identity of the database's history, read after this call was made."""
-        return await self.once("epoch", log.epoch)
 
     async def missed(self, after: Mapping[str, int], *, limit: int) -> dict[str, list[Update]]:
         return await self.call(lambda: log.missed(after, limit=limit))

@@ -19,7 +19,7 @@ from django.db import connections
 
 from . import brokers, conf, log, metrics, sweep
 from .exceptions import BrokerError
-from .protocol.codec import Hints, seal
+from .protocol.codec import Hints, Suspects, seal
 from .protocol.frames import Update
 
 logger = logging.getLogger("realtime.relay")
@@ -51,6 +51,7 @@ class Relay:
         self._ending = False
         self._thread: threading.Thread | None = None
         self._foreign: deque[tuple[str, str, str]] = deque(maxlen=self.FOREIGN_AT_MOST)
+        self._suspects: deque[str] = deque(maxlen=self.FOREIGN_AT_MOST)
         self._mute_until = 0.0
 
     def wake(self) -> None:
@@ -65,6 +66,11 @@ class Relay:
     def hint(self, feed_name: str, key: Any, message: str) -> None:
         """Publish to the layer's group ``<feed>_<key>`` that the record may have changed."""
         self._foreign.append((feed_name, str(key), message))
+        self.wake()
+
+    def suspect(self, account: str) -> None:
+        """Have every process with sockets ask again who stands behind those of ``account``, the text of its key."""
+        self._suspects.append(account)
         self.wake()
 
     def serve(self) -> None:
@@ -171,17 +177,21 @@ class Relay:
 
     def _publish(self, loop: asyncio.AbstractEventLoop, epoch: str, updates: list[Update]) -> None:
         """Hand ``updates`` and foreign hints to the broker; what it does not take, repair finds."""
-        if not updates and not self._foreign:
+        if not updates and not self._foreign and not self._suspects:
             return
         if time.monotonic() < self._mute_until:
             metrics.published.labels("deferred").inc(len(updates))
             self._foreign.clear()
+            self._suspects.clear()
             return
         groups: dict[int, list[Update]] = {}
         for update in updates:
             groups.setdefault(brokers.group_of(update.topic), []).append(update)
         broker = brokers.current()
         try:
+            if self._suspects:
+                body = seal(Suspects([self._suspects.popleft() for _ in range(len(self._suspects))]), brokers.key())
+                loop.run_until_complete(broker.publish(0, body))
             for group, members in groups.items():
                 body = seal(Hints(epoch, members), brokers.key())
                 loop.run_until_complete(broker.publish(group, body))
@@ -198,6 +208,7 @@ class Relay:
 _relay = Relay()
 wake = _relay.wake
 hint = _relay.hint
+suspect = _relay.suspect
 serve = _relay.serve
 unserve = _relay.unserve
 rest = _relay.rest

@@ -11,6 +11,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_out
 from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
@@ -99,6 +101,9 @@ def connect() -> None:
         post_save.connect(_mark, sender=model, dispatch_uid=f"realtime.related.{model._meta.label}")
         pre_delete.connect(_mark_lists, sender=model, dispatch_uid=f"realtime.lists.{model._meta.label}")
     connection_created.connect(_watch, dispatch_uid="realtime.watch")
+    user_logged_out.connect(_logged_out, dispatch_uid="realtime.logged_out")
+    post_save.connect(_account_saved, sender=get_user_model(), dispatch_uid="realtime.account")
+    post_delete.connect(_account_gone, sender=get_user_model(), dispatch_uid="realtime.account_gone")
 
 
 def watch_querysets() -> None:
@@ -147,6 +152,26 @@ def _mark_lists(*, instance: models.Model, using: str, **_: Any) -> None:
                 keys = relation.records(instance.pk).using(using).values_list("pk", flat=True)
                 sweep.mark_records([(relation.holder.feed, key) for key in keys], using=using, who=_writer(using))
                 hook_of_transaction(using)
+
+
+def _logged_out(*, user: Any, **_: Any) -> None:
+    if user is not None and user.pk is not None:
+        relay.suspect(str(user.pk))
+
+
+def _account_saved(*, instance: models.Model, update_fields: Collection[str] | None, **_: Any) -> None:
+    if update_fields is None or set(update_fields) - {"last_login"}:
+        _account_gone(instance=instance)
+
+
+def _account_gone(*, instance: models.Model, **_: Any) -> None:
+    """Have the sockets of an account looked at, once what is written of it has committed."""
+    account = str(instance.pk)  # a deleted one has no key any more by then
+
+    def suspect() -> None:  # a partial has no __qualname__ (see Committed)
+        relay.suspect(account)
+
+    transaction.on_commit(suspect, using=instance._state.db, robust=True)
 
 
 def _watch(*, connection: BaseDatabaseWrapper, **_: Any) -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from . import conf
 from .capture.base import plain
 from .feeds import Feed, Viewer
+from .identity import Claim
 from .masking import audience_of
 from .member import Member, Sink
 from .protocol.closing import Close
@@ -16,7 +17,7 @@ from .protocol.frames import Update
 from .protocol.messages import Goodbye, Heartbeat, spoken
 from .protocol.outbox import Repeat, Say
 from .protocol.session import Send
-from .protocol.subscriptions import Subscriptions
+from .protocol.subscriptions import FORBIDDEN, Subscriptions
 
 
 class Speaker(Member):
@@ -25,9 +26,8 @@ class Speaker(Member):
     verified_at: str | None = None
     """All that was committed before it, by the database's clock, has been put into the outbox."""
 
-    def __init__(self, viewer: Viewer, sink: Sink, feed: type[Feed]) -> None:
-        super().__init__(viewer, sink)
-        self.feed = feed
+    def __init__(self, viewer: Viewer, sink: Sink, feed: type[Feed], claim: Claim | None = None) -> None:
+        super().__init__(viewer, sink, feed, claim)
         self.subscriptions = Subscriptions(feed.words())
         self._beat_at = time.monotonic() + conf.current().heartbeat_seconds
 
@@ -47,6 +47,16 @@ class Speaker(Member):
         for frame in verdict.said:
             self.say(frame)
         return verdict.left
+
+    def lose(self, topic: str) -> list[str]:
+        verdict = self.subscriptions.lose(topic, FORBIDDEN)
+        for frame in verdict.said:
+            self.say(frame)
+        return verdict.left
+
+    @property
+    def holds_anything(self) -> bool:
+        return bool(self.subscriptions.records or self.subscriptions.boards)
 
     def repeat(self, repeat: Repeat) -> None:
         """Leave it out: a frame without a version has no place in the continuity of this dialect."""

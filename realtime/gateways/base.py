@@ -17,6 +17,7 @@ from ..capture.base import plain
 from ..exceptions import BadFilter
 from ..feeds import Feed, Viewer
 from ..hub import Hub
+from ..identity import Claim
 from ..member import Sink
 from ..protocol import messages
 from ..protocol.closing import Close
@@ -32,9 +33,9 @@ logger = logging.getLogger("realtime.dialect")
 class Dialect:
     """One socket of the sync dialect. Reads of the database run beside what the client says next."""
 
-    def __init__(self, feed: type[Feed], viewer: Viewer, sink: Sink) -> None:
+    def __init__(self, feed: type[Feed], viewer: Viewer, sink: Sink, claim: Claim | None = None) -> None:
         self.hub = Hub.current()
-        self.speaker = Speaker(viewer, sink, feed)
+        self.speaker = Speaker(viewer, sink, feed, claim)
         self._opening: dict[str, asyncio.Task[None]] = {}
 
     async def begin(self, key: Any = None) -> None:

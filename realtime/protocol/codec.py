@@ -22,7 +22,13 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     nonce: str
 
 
-Message = Hints | Beat
+class Suspects(msgspec.Struct, frozen=True, tag="suspects"):
+    """Accounts about which something has changed: whether their sockets may stay is asked of the database."""
+
+    accounts: list[str]
+
+
+Message = Hints | Beat | Suspects
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)

@@ -56,6 +56,11 @@ class Outbox:
         if len(self._waiting) > max(self._limit * (1 if stalled else self.BURST), self._least * 2):
             self._merge()
 
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+        self._least = 0
+
     def pull(self) -> Item | None:
         """Take the oldest; ``None`` when nothing waits."""
         self._least = max(0, self._least - 1)

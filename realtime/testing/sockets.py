@@ -16,16 +16,23 @@ PATIENCE = 30.0
 
 @asynccontextmanager
 async def connect_as(
-    user: Any, path: str, *, application: Any = None, patience: float = PATIENCE, protocol: str = ""
+    user: Any,
+    path: str,
+    *,
+    application: Any = None,
+    patience: float = PATIENCE,
+    protocol: str = "",
+    session: str | None = None,
 ) -> AsyncIterator["Socket"]:
     """Open the socket ``path`` as ``user``; ``None`` is nobody. It is closed at the end of the block.
 
+    ``session``: the key of a session; the socket is opened with its cookie, as a browser does, and not as ``user``.
     ``application``: an ASGI application for sockets; default: the addresses of all feeds (``realtime.routing``).
     ``protocol``: the subprotocol, such as ``order-sync.v1`` for the sync dialect.
     The test must commit (``TransactionTestCase``, pytest's ``transactional_db``): the hub reads on a connection of
     its own.
     """
-    socket = Socket(user, path, application, patience, protocol)
+    socket = Socket(user, path, application, patience, protocol, session)
     await socket.open()
     try:
         yield socket
@@ -37,10 +44,17 @@ class Socket:
     """One viewer's socket. Every wait has a bound, and fails with what was seen."""
 
     def __init__(
-        self, user: Any, path: str, application: Any = None, patience: float = PATIENCE, protocol: str = ""
+        self,
+        user: Any,
+        path: str,
+        application: Any = None,
+        patience: float = PATIENCE,
+        protocol: str = "",
+        session: str | None = None,
     ) -> None:
         from channels.routing import URLRouter
         from channels.testing import WebsocketCommunicator
+        from django.conf import settings
         from django.contrib.auth.models import AnonymousUser
 
         from ..routing import websocket_urlpatterns
@@ -50,12 +64,19 @@ class Socket:
         async def as_user(scope: Any, receive: Any, send: Any) -> None:
             await behind({**scope, "user": user or AnonymousUser()}, receive, send)
 
+        cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
+
         self.user, self.path, self.patience = user, path, patience
         self.frames: list[Frame] = []
         """What has been read so far."""
         self.code: int | None = None
         """What the server closed with."""
-        self._communicator = WebsocketCommunicator(as_user, path, subprotocols=[protocol] if protocol else [])
+        self._communicator = WebsocketCommunicator(
+            as_user if session is None else behind,
+            path,
+            headers=[] if session is None else [(b"cookie", cookie.encode())],
+            subprotocols=[protocol] if protocol else [],
+        )
 
     async def open(self) -> None:
         accepted, code = await self._communicator.connect(timeout=self.patience)
@@ -66,10 +87,14 @@ class Socket:
         from .. import relay
         from ..hub import Hub
 
-        await self._communicator.disconnect(timeout=self.patience)
+        await self.leave()
         hub = Hub.current()
         hub.end_when_idle()
         assert await asyncio.to_thread(relay.rest, self.patience), "the relay did not come to rest"
+
+    async def leave(self) -> None:
+        """Leave; whoever opens many at once ends the hub himself."""
+        await self._communicator.disconnect(timeout=self.patience)
 
     async def read(self) -> Frame | None:
         """Return the next frame; ``None``: the server has closed, see ``code``."""

@@ -14,6 +14,7 @@ from realtime.brokers.memory import MemoryBroker
 from realtime.feeds import Viewer
 from realtime.hub import Hub
 from realtime.member import Member
+from realtime.protocol.closing import Close
 from realtime.protocol.codec import Hints, seal
 from realtime.protocol.frames import Update
 from realtime.tests.deliveries.feeds import DeliveryFeed
@@ -40,7 +41,7 @@ class Screen:
     """A viewer's sink; writing waits while ``stalled`` is set."""
 
     def __init__(self, viewer: Viewer) -> None:
-        self.member = Member(viewer, self)
+        self.member = Member(viewer, self, DeliveryFeed)
         self.frames: list[dict[str, Any]] = []
         self.code: int | None = None
         self.open = asyncio.Event()
@@ -112,6 +113,20 @@ async def test_each_version_is_sent_masked_for_its_viewer(broker: Lossy) -> None
     assert [frame["price"] for frame in courier.frames] == [None] * 4
     assert courier.frames[-1]["masked"] == ["price"]
     assert courier.frames[-1]["delivery_id"] == str(record.pk)
+
+
+async def test_what_waits_is_not_written_to_who_is_not_there_any_more(broker: Lossy) -> None:
+    record = await made()
+    screen = await watching(record)
+    await eventually(lambda: screen.versions() == [1])
+    screen.open.clear()
+    for status in ("packed", "moving", "there"):
+        await save(record, status=status)
+    await eventually(lambda: screen.member.session.sent(DeliveryFeed.topic(record.pk)) == 4)
+    screen.member.end_at_once(Close.SESSION_ENDED)
+    screen.open.set()
+    await eventually(lambda: screen.code == 4405)
+    assert screen.versions() == [1, 2], "only what was being written already"
 
 
 async def test_without_a_snapshot_the_next_version_is_first(broker: Lossy) -> None:

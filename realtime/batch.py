@@ -1,0 +1,70 @@
+"""One read for all who ask at the same time: a storm of sockets costs a few statements, not one each."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Hashable
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class Batch(Generic[Key, Value]):
+    """Answers ``get`` by ``read``, one read at a time, each for everything that was asked for meanwhile.
+
+    Who asks alone is answered at once. In a storm reads are ``APART`` seconds apart, so their number depends on how
+    long it lasts and not on how many ask.
+    """
+
+    AT_MOST = 500
+    """Keys of one read."""
+    STORM = 20
+    """Calls within a second that are a storm. A page that opens a handful of topics is none."""
+    APART = 0.25
+
+    def __init__(self, read: Callable[[list[Key]], Awaitable[dict[Key, Value]]]) -> None:
+        self._read = read
+        self._wanted: dict[Key, list[asyncio.Future[Value | None]]] = {}
+        self._reading: asyncio.Task[None] | None = None
+        self._asked: deque[float] = deque(maxlen=self.STORM)
+        self._read_at = 0.0
+
+    async def get(self, keys: Collection[Key]) -> dict[Key, Value]:
+        """Return what there is of ``keys``, read after this call was made; raise what the read raised."""
+        loop = asyncio.get_running_loop()
+        self._asked.append(loop.time())
+        asked: dict[Key, asyncio.Future[Value | None]] = {key: loop.create_future() for key in keys}
+        for key, future in asked.items():
+            self._wanted.setdefault(key, []).append(future)
+        if self._reading is None and asked:
+            self._reading = loop.create_task(self._read_wanted())
+        await asyncio.gather(*asked.values())
+        return {key: found for key, future in asked.items() if (found := future.result()) is not None}
+
+    async def _read_wanted(self) -> None:
+        try:
+            while self._wanted:
+                await asyncio.sleep(self._pause())
+                self._read_at = asyncio.get_running_loop().time()
+                keys = list(self._wanted)[: self.AT_MOST]
+                await self._answer({key: self._wanted.pop(key) for key in keys})
+        finally:
+            self._reading = None
+
+    def _pause(self) -> float:
+        now = asyncio.get_running_loop().time()
+        is_storm = len(self._asked) == self.STORM and now - self._asked[0] < 1.0
+        return max(0.0, self._read_at + self.APART - now) if is_storm else 0.0
+
+    async def _answer(self, waiting: dict[Key, list[asyncio.Future[Value | None]]]) -> None:
+        futures = [(key, future) for key, asked in waiting.items() for future in asked if not future.done()]
+        try:
+            found = await self._read(list(waiting))
+        except Exception as error:  # noqa: BLE001 - whatever the database says is the askers' to answer
+            for _, future in futures:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for key, future in futures:
+            if not future.done():
+                future.set_result(found.get(key))
