@@ -12,7 +12,7 @@ PREFIXES = {
     "accounts": "accounts/",
     "orders": "orders/",
     "wallet": "wallet/",
-    "realtime": "",
+    "realtime": "api/",
     "dashboards": "",
 }
 

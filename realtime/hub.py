@@ -71,6 +71,13 @@ class Hub:
             self.tasks.spawn(self._guard.run(self._reader))
         return self._reader
 
+    def visit(self) -> Reader:
+        """Return the reader for somebody who reads once and stays no member."""
+        reader = self.start()
+        if not self.members:
+            asyncio.get_running_loop().call_later(conf.current().linger_seconds, self.end_when_idle)
+        return reader
+
     async def ready_for_boards(self) -> Reader:
         """Return the reader when it is known from where on records are offered to boards."""
         reader = self.start()

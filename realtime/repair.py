@@ -123,7 +123,7 @@ class Repair:
         """All that was committed before the look's clock stands in the outbox of each of these."""
         for member in self._hub.members:
             if isinstance(member, Speaker) and not member.is_reading:
-                member.verified_at = look.clock
+                member.vouched(look.clock, look.pos)
 
     def _attend(self) -> None:
         """Look after sockets that stand still, boards that are short, and heartbeats."""

@@ -66,6 +66,10 @@ class Speaker(Member):
         text = spoken(frame)
         self.push(Say(lambda: text))
 
+    def vouched(self, clock: str, pos: int) -> None:
+        """Take that all up to ``clock``, and up to the position ``pos``, has been put into the outbox."""
+        self.verified_at = clock
+
     def beat(self, now: float) -> None:
         """Say the heartbeat when it is due; its time is that of writing, what it vouches for stands before it."""
         if now >= self._beat_at:

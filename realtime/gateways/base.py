@@ -12,20 +12,17 @@ from django.utils import timezone
 from msgspec import UNSET, UnsetType
 
 from .. import conf
-from ..boards import Listing, filters_of
 from ..capture.base import plain
-from ..exceptions import BadFilter
 from ..feeds import Feed, Viewer
 from ..hub import Hub
 from ..identity import Claim
 from ..member import Sink
 from ..protocol import messages
 from ..protocol.closing import Close
-from ..protocol.frames import Update
 from ..protocol.messages import Auth, BadFrame, Error, NotAFrame, Ping, Pong, Subscribe, Unsubscribe, User, Welcome
-from ..protocol.subscriptions import BoardOf, Record
+from ..protocol.subscriptions import Record
 from ..speaker import Speaker
-from .opening import Opening
+from .opening import Opening, board_asked
 
 logger = logging.getLogger("realtime.dialect")
 
@@ -117,28 +114,12 @@ class Dialect:
         self._open(said.id, partial(Opening(self.hub, self.speaker, said).record, record))
 
     def _subscribe_board(self, said: Subscribe, name: str) -> None:
-        feed, viewer = self.speaker.feed, self.speaker.viewer
-        declared = feed.boards.get(name)
-        conditions = declared.conditions(role=viewer.role, viewer_id=viewer.id) if declared else None
-        if conditions is None:
-            self._refuse("forbidden", "there is no such board for you", said.id)
+        board = board_asked(self.speaker, said, name)
+        if isinstance(board, Error):
+            self.speaker.say(board)
             return
-        if said.mode == "all":
-            self._refuse("bad_frame", "a board has the mode latest only", said.id)
-            return
-        try:
-            listing = Listing(feed.name, conditions, filters_of(feed, said.filter or {}))
-        except BadFilter as error:
-            self._refuse("bad_filter", str(error), said.id)
-            return
-        speaker = self.speaker
-
-        def lists(update: Update) -> bool:
-            return update.state is not None and speaker.sees(update) and listing.has(update.state)
-
-        board = BoardOf(said.id, name, listing, lists, said.limit)
-        speaker.subscriptions.add_board(board)
-        self._open(said.id, partial(Opening(self.hub, speaker, said).board, board))
+        self.speaker.subscriptions.add_board(board)
+        self._open(said.id, partial(Opening(self.hub, self.speaker, said).board, board))
 
     def _open(self, chosen: str, work: Callable[[], Awaitable[Error | None]]) -> None:
         self._opening[chosen] = self.hub.tasks.spawn(self._opened(chosen, work, time.monotonic()))

@@ -41,6 +41,17 @@ class Server(StockServer):
         channel.requestFactory = Request
         return channel
 
+    def create_application(self, protocol: Any, scope: Any) -> Any:
+        """Run the application; when it leaves a response in the middle, the connection ends with it.
+
+        The stock server would keep the line of a stream that was given up for as long as its reader likes.
+        """
+        queue = super().create_application(protocol, scope)
+        running = self.connections.get(protocol, {}).get("application_instance")
+        if running is not None and isinstance(protocol, Request):
+            running.add_done_callback(lambda _: protocol.give_up())
+        return queue
+
     async def handle_reply(self, protocol: Any, message: Any) -> None:
         """Hand over what an application sends, and return when the line takes more.
 
@@ -54,30 +65,35 @@ class Server(StockServer):
             await flow.is_open.wait()
 
     def kill_all_applications(self) -> Any:
-        """Take no more sockets, say goodbye to all, wait up to ``drain_seconds``, then end what is left."""
+        """Take no more, say goodbye to sockets and streams, wait up to ``drain_seconds``, then end what is left."""
         for port in self._ports:
             port.stopListening()
         sockets = [protocol for protocol in self.connections if isinstance(protocol, Socket)]
-        logger.info("draining %d sockets", len(sockets))
+        requests = [
+            protocol
+            for protocol, details in self.connections.items()
+            if isinstance(protocol, Request) and "disconnected" not in details
+        ]
+        logger.info("draining %d sockets, %d requests", len(sockets), len(requests))
         Hub.current().drain()
-        return self._drained(sockets)
+        return self._drained(sockets, requests)
 
     @defer.inlineCallbacks
-    def _drained(self, sockets: "list[Socket]") -> Any:
+    def _drained(self, sockets: "list[Socket]", requests: "list[Request]") -> Any:
         window = conf.current().drain_seconds
-        yield self._until_closed(sockets, window / 2)
+        yield self._until_closed([*sockets, *requests], window / 2)
         for left in sockets:  # those of other consumers
             if left.state == left.STATE_OPEN:
                 left.serverClose(code=int(Close.DRAIN))  # autobahn takes no enum
-        yield self._until_closed(sockets, window / 2)
+        yield self._until_closed([*sockets, *requests], window / 2)
         for details in self.connections.values():
             details.setdefault("application_instance", _Ended())
         yield super().kill_all_applications()
 
     @defer.inlineCallbacks
-    def _until_closed(self, sockets: "list[Socket]", within: float) -> Any:
+    def _until_closed(self, lines: "list[Socket | Request]", within: float) -> Any:
         until = time.monotonic() + within
-        while time.monotonic() < until and any(left.state != left.STATE_CLOSED for left in sockets):
+        while time.monotonic() < until and any(left.is_under_way for left in lines):
             yield task.deferLater(reactor, 0.02)
 
 
@@ -107,6 +123,16 @@ class Request(WebRequest):
 
     flow: Flow | None = None
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether somebody still waits for the end of the answer."""
+        return not (self.finished or self._disconnected or self.channel is None)
+
+    def give_up(self) -> None:
+        """Cut the line of an answer that will not be completed."""
+        if self._response_started and self.is_under_way:
+            self.channel.transport.abortConnection()
+
     def flow_of(self, message: Any) -> Flow | None:
         """Return whether the line takes more of this response; the last part of it waits for nothing."""
         if message["type"] == "http.response.start" and self.producer is None and not self.finished:
@@ -131,6 +157,10 @@ class Socket(WebSocketProtocol):
     """A socket that waits for its reader, and can be closed with every code of PROTOCOL §5."""
 
     flow: Flow | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        return bool(self.state != self.STATE_CLOSED)
 
     KERNEL_BYTES = 128 * 1024
     """What the kernel may hold for a reader; left to itself it takes megabytes of states that are long past."""

@@ -1,9 +1,13 @@
 """Opening a topic of the sync dialect, in the order of PROTOCOL §3: hold, read, say what follows, send, release."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
 
 from .. import conf
-from ..hub import Hub
+from ..boards import Listing, filters_of
+from ..exceptions import BadFilter
+from ..listings import Listings
+from ..member import Member
 from ..protocol.frames import Update
 from ..protocol.messages import Error, Subscribe, Subscribed
 from ..protocol.resume import cursors, resumption
@@ -12,13 +16,46 @@ from ..reader import Reader
 from ..speaker import Speaker
 
 
+class Host(Protocol):
+    """What opening needs of the hub. A poll, which watches nothing, brings a host of its own."""
+
+    members: dict[Member, None]
+    listings: Listings
+
+    def start(self) -> Reader: ...
+    async def ready_for_boards(self) -> Reader: ...
+    def hold(self, member: Member, topic: str, *, after: int | None = None) -> None: ...
+    def release(self, member: Member, topic: str, updates: Collection[Update], *, silent: bool = False) -> None: ...
+    def unwatch(self, member: Member, topic: str) -> None: ...
+
+
+def board_asked(speaker: Speaker, said: Subscribe, name: str) -> BoardOf | Error:
+    """Return the board ``name`` as ``said`` asks for it, or why this viewer does not get it."""
+    feed, viewer = speaker.feed, speaker.viewer
+    declared = feed.boards.get(name)
+    conditions = declared.conditions(role=viewer.role, viewer_id=viewer.id) if declared else None
+    if conditions is None:
+        return Error("forbidden", "there is no such board for you", False, said.id)
+    if said.mode == "all":
+        return Error("bad_frame", "a board has the mode latest only", False, said.id)
+    try:
+        listing = Listing(feed.name, conditions, filters_of(feed, said.filter or {}))
+    except BadFilter as error:
+        return Error("bad_filter", str(error), False, said.id)
+
+    def lists(update: Update) -> bool:
+        return update.state is not None and speaker.sees(update) and listing.has(update.state)
+
+    return BoardOf(said.id, name, listing, lists, said.limit)
+
+
 class Opening:
     """One ``subscribe``: from the reservation of its id to ``synced``, or to the error that is answered."""
 
-    def __init__(self, hub: Hub, speaker: Speaker, said: Subscribe) -> None:
+    def __init__(self, hub: Host, speaker: Speaker, said: Subscribe) -> None:
         self._hub, self._speaker, self._said = hub, speaker, said
         self._words = speaker.subscriptions.words
-        self._epoch = ""
+        self.epoch = ""
         self._cursors: dict[str, int] = {}
         self._new: list[str] = []
 
@@ -83,9 +120,9 @@ class Opening:
 
     async def _weigh(self, reader: Reader) -> None:
         """Take the client's cursors, unless they are of another history."""
-        self._epoch = await reader.epoch()
+        self.epoch = await reader.epoch()
         feed = self._speaker.feed
-        held = cursors(self._said.have, epoch=self._epoch)
+        held = cursors(self._said.have, epoch=self.epoch)
         self._cursors = {feed.topic(key): held[text] for text in held if (key := feed.key(text)) is not None}
 
     def _hold(self, topics: Iterable[str]) -> None:
@@ -129,7 +166,7 @@ class Opening:
     def _say_subscribed(self, newest: Mapping[str, Update], *, is_whole: bool = True) -> None:
         heads = {topic: update.version for topic, update in newest.items()}
         held = {topic: self._cursors[topic] for topic in self._new if topic in self._cursors}
-        judged = resumption(self._said.have, epoch=self._epoch, heads=heads, held=held, is_whole=is_whole)
+        judged = resumption(self._said.have, epoch=self.epoch, heads=heads, held=held, is_whole=is_whole)
         self._speaker.say(Subscribed(self._said.id, self._said.topic, judged.recovered, judged.reason))
 
     def _say_synced(self, topics: Iterable[str], total: int) -> None:
