@@ -18,6 +18,7 @@ from .identity import Claim, claim_in
 from .limits import Bucket
 from .member import Member
 from .protocol.closing import Close
+from .tasks import failed
 
 logger = logging.getLogger("realtime.consumers")
 
@@ -69,8 +70,8 @@ class SyncConsumer(RefusingConsumer):
         claim = claim_in(self.scope)
         try:
             user = await self._user(claim)
-        except DatabaseError:
-            logger.exception("who opens a socket could not be read now")
+        except DatabaseError as error:
+            failed("who opens a socket", error)
             await self.refuse(Close.INTERNAL, started)
             return
         if user is None:
@@ -102,8 +103,8 @@ class SyncConsumer(RefusingConsumer):
         self._member = Member(viewer, self, feed, claim)
         try:
             return await Hub.current().join(self._member, feed.topic(key), snapshot=query.get("snapshot") != ["0"])
-        except DatabaseError:
-            logger.exception("a socket could not join now")
+        except DatabaseError as error:
+            failed("join", error)
             self._member.end(Close.INTERNAL)
             return True
 

@@ -1,7 +1,6 @@
 """What every gateway does with a socket of the sync dialect (PROTOCOL §3): hear the client, ask the hub, answer."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -22,9 +21,8 @@ from ..protocol.closing import Close
 from ..protocol.messages import Auth, BadFrame, Error, NotAFrame, Ping, Pong, Subscribe, Unsubscribe, User, Welcome
 from ..protocol.subscriptions import Record
 from ..speaker import Speaker
+from ..tasks import failed
 from .opening import Opening, board_asked
-
-logger = logging.getLogger("realtime.dialect")
 
 
 class Dialect:
@@ -42,8 +40,8 @@ class Dialect:
         self.hub.enrol(self.speaker)
         try:
             epoch = await reader.epoch()
-        except DatabaseError:
-            logger.exception("a socket could not be welcomed now")
+        except DatabaseError as error:
+            failed("welcome", error)
             self.speaker.end(Close.INTERNAL)
             return
         viewer = self.speaker.viewer
@@ -127,8 +125,8 @@ class Dialect:
     async def _opened(self, chosen: str, work: Callable[[], Awaitable[Error | None]], started: float) -> None:
         try:
             refusal = await work()
-        except DatabaseError:
-            logger.exception("a topic could not be read now")
+        except DatabaseError as error:
+            failed("topic", error)
             refusal = Error("unavailable", "this cannot be read now", True, chosen, 1000)
         finally:
             self._opening.pop(chosen, None)

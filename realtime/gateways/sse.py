@@ -5,7 +5,6 @@ HTTP response of it. Under any ASGI server; no thread is held while it lasts.
 """
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,10 +24,9 @@ from ..protocol.outbox import Item, Say
 from ..protocol.session import Send
 from ..protocol.subscriptions import BoardOf, Record
 from ..speaker import Speaker
+from ..tasks import failed
 from . import threads
 from .opening import Opening, board_asked
-
-logger = logging.getLogger("realtime.sse")
 
 COMMENT = ":\n\n"
 
@@ -188,8 +186,8 @@ class Stream(Speaker):
     async def _opened(self) -> None:
         try:
             refusal = await self._begin()
-        except DatabaseError:
-            logger.exception("a stream could not be opened now")
+        except DatabaseError as error:
+            failed("stream", error)
             self.end(Close.INTERNAL)
             return
         if refusal is not None:

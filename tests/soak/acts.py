@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.soak.cast import Person
 
-SHARES = {"Plain": 9, "Topics": 8, "EveryVersion": 6, "Boards": 7}
+SHARES = {"Plain": 8, "Topics": 6, "EveryVersion": 6, "Boards": 6, "OrderStream": 2, "BoardStream": 2}
 """Of thirty viewers, how many watch in each way."""
 
 
@@ -141,13 +141,13 @@ class Crowd:
 
     async def _wrong(self) -> list[str]:
         from tests.soak import truth
-        from tests.soak.viewers import Boards
+        from tests.soak.viewers import Boards, BoardStream
 
         keys = {int(key) for viewer in self.viewers for key in viewer.shown()}
         rows = await self.read(partial(truth.rows_seen, self.people, keys))
         wrong = [words for viewer in self.viewers if (words := viewer.wrong(rows))]
         for viewer in self.viewers:
-            if isinstance(viewer, Boards):
+            if isinstance(viewer, Boards | BoardStream):
                 has = viewer.lists()
                 for chosen, said in viewer.topics().items():
                     name, limit = said["topic"].partition(":")[2], said.get("limit", 200)

@@ -1,6 +1,7 @@
-"""The viewer's end of a WebSocket in a few lines: three hundred full clients in one process would be the slow readers."""
+"""The viewer's end of a line in a few lines: three hundred full clients in one process would be the slow readers."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -83,3 +84,64 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end(BROKEN)
+
+
+ROTATED = 200
+"""What an event stream ends with that its server has ended cleanly; otherwise the code of its ``goodbye``."""
+
+
+class Events(Line):
+    """The viewer's end of an event stream, with the face of a line. ``last`` is what an ``EventSource`` remembers."""
+
+    def __init__(self, request: bytes, heard: Callable[[bytes], None]) -> None:
+        super().__init__(request, heard)
+        self._body = self._text = b""
+        self._goodbye = ROTATED
+        self.last = ""
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = asyncio.get_running_loop().time()
+        if not self.is_open:
+            self._head += data
+            head, end, data = self._head.partition(b"\r\n\r\n")
+            if not end:
+                return
+            status = int(head.split(b" ", 2)[1])
+            if status != 200:
+                self._end(status)
+                return
+            self.is_open = True
+            if not self.opened.done():
+                self.opened.set_result(None)
+        self._body += data
+        while (chunk := self._chunk()) is not None:
+            if not chunk:
+                self._end(self._goodbye)
+                return
+            self._text += chunk
+        *blocks, self._text = self._text.split(b"\n\n")
+        for block in blocks:
+            self._block(block)
+
+    def _chunk(self) -> bytes | None:
+        """Return the next chunk of the body, the empty one at its end; ``None``: it has not come whole."""
+        size, end, rest = self._body.partition(b"\r\n")
+        if not end or len(rest) < (many := int(size, 16)) + 2:
+            return None
+        self._body = rest[many + 2 :]
+        return rest[:many]
+
+    def _block(self, block: bytes) -> None:
+        found = dict(line.split(b": ", 1) for line in block.split(b"\n") if b": " in line)
+        self.last = found.get(b"id", self.last.encode()).decode()
+        if found.get(b"event") == b"goodbye":
+            self._goodbye = json.loads(found[b"data"])["code"]
+        elif b"data" in found and not self.ended.done():
+            self._heard(found[b"data"])
+
+    def say(self, text: bytes) -> None:
+        raise NotImplementedError("a stream has one direction")
+
+    def leave(self) -> None:
+        """Close as a browser does that goes."""
+        self._end(1000)

@@ -11,9 +11,10 @@ from orders.feeds import OrderFeed
 from realtime.testing.mirror import Mirror
 from tests.soak.cast import Person
 from tests.soak.ledger import Frame, audience_in
-from tests.soak.line import BROKEN, Line
+from tests.soak.line import BROKEN, ROTATED, Events, Line
 from tests.soak.truth import Heads
 from tests.soak.world import Port, World
+from tests.streams import request
 from tests.wire import handshake
 
 BASE, CAP = 0.1, 1.5
@@ -22,8 +23,8 @@ BASE, CAP = 0.1, 1.5
 PATIENCE = 5.0
 """Seconds that a handshake may take; a server that stands still takes none."""
 
-KNOWN_CODES = {1000, 1005, 1006, 1011, 1012, 4012, 4404, 4408, 4413, 4500, 500, 503}
-"""What a line may end with: the others of PROTOCOL §5 would be the client's fault, or ours."""
+KNOWN_CODES = {1000, BROKEN, 4012, 4404, 4408, 4413, 4500, ROTATED, 404, 503}
+"""What a line may end with, or a stream: the others of PROTOCOL §5 would be the client's fault, or ours."""
 
 BEATS = 3
 """Heartbeats that may be missing before a client of the sync dialect looks for another line."""
@@ -62,10 +63,15 @@ class Viewer(ABC):
     def is_complete(self) -> bool:
         """Return whether all that was asked for has been answered."""
 
-    def begin(self) -> None:
+    def line_to(self, port: Port, path: str) -> Line:
+        """Return a line that is not connected yet."""
+        asked = handshake(port, path, session=self.person.session, protocol=self.protocol)  # type: ignore[arg-type]
+        return Line(asked, self._heard)
+
+    def begin(self) -> None:  # noqa: B027 (not every way has something to do here)
         """Get ready for a new line."""
 
-    def ended(self, code: int) -> None:
+    def ended(self, code: int) -> None:  # noqa: B027
         """Take the end of a line."""
 
     def has(self, heads: Heads) -> bool:
@@ -107,8 +113,7 @@ class Viewer(ABC):
     async def _watch(self, port: Port, path: str) -> int:
         """Open a line and stay; return what it ended with."""
         loop = asyncio.get_running_loop()
-        request = handshake(port, path, session=self.person.session, protocol=self.protocol)  # type: ignore[arg-type]
-        line = self.line = Line(request, self._heard)
+        line = self.line = self.line_to(port, path)
         self.begin()
         try:
             async with asyncio.timeout(PATIENCE):
@@ -127,7 +132,7 @@ class Viewer(ABC):
 
     def _delay(self, code: int) -> float:
         """Full jitter; a viewer that left by himself, or lost what he watched, looks at the next thing at once."""
-        if code in (1000, 4404):
+        if code in (1000, 4404, 404):
             self._tries = 0
             return self.dice.uniform(0, BASE)
         self._tries += 1
@@ -153,7 +158,7 @@ class Viewer(ABC):
     def fault(self, kind: str, words: str) -> None:
         self.world.ledger.fault(kind, f"{self}: {words}")
 
-    def look_after(self, now: float) -> None:
+    def look_after(self, now: float) -> None:  # noqa: B027
         """Give up a line that is silent for too long."""
 
     def choose(self, *, wanted: str = "", but: set[str] | None = None) -> str | None:
@@ -368,4 +373,112 @@ class Boards(Synced):
 
     def lists(self) -> dict[str, list[int]]:
         """Return the members of each board as the viewer has them."""
+        return {chosen: [int(key) for key in keys] for chosen, keys in self.mirror.boards.items()}
+
+
+class Streamed(Viewer):
+    """Server-sent events. The browser remembers one id; a state that comes anew is taken as it is."""
+
+    def __init__(self, world: World, person: Person, number: int) -> None:
+        super().__init__(world, person, number)
+        self.mirror = Mirror(OrderFeed)
+        self._last = ""
+        self._came: set[str] = set()
+
+    def line_to(self, port: Port, path: str) -> Line:
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": self._last} if self._last else {})}
+        asked = request(port, path, self.person.session, headers=headers)  # type: ignore[arg-type]
+        self._came = set()
+        return Events(asked, self._heard)
+
+    def take(self, frame: Frame, raw: bytes) -> None:
+        if frame["type"] == "order.update":
+            key = str(frame["order_id"])
+            if key not in self._came and frame.get("prev", 0) is None:
+                self.mirror.records.pop(key, None)
+            self._came.add(key)
+        try:
+            self.mirror.take(frame)
+        except (AssertionError, KeyError) as error:
+            self.fault("continuity", f"{error!r} at {str(frame)[:300]}, Last-Event-ID {self._last}")
+            self.mirror, self._last = Mirror(OrderFeed), ""
+            if self.line:
+                self.line.cut()
+        if isinstance(self.line, Events):
+            self._last = self.line.last
+
+    def ended(self, code: int) -> None:
+        self._last = self._last if code not in (404, 4404) else ""
+
+    def look_after(self, now: float) -> None:
+        if self.line is not None and now - self.line.heard_at > BEATS * self.world.heartbeat:
+            self.world.silent += 1
+            self.line.cut()
+
+    def shown(self) -> dict[str, Frame]:
+        return self.mirror.records
+
+
+class OrderStream(Streamed):
+    """One order as an event stream."""
+
+    way = "stream of an order"
+
+    def __init__(self, world: World, person: Person, number: int) -> None:
+        super().__init__(world, person, number)
+        self.order: str | None = None
+
+    def path(self) -> str | None:
+        self.order = self.order or self.choose()
+        if self.order is not None:
+            self.mirror.topics["order"] = self.order
+        return self.order and f"/api/orders/{self.order}/stream"
+
+    def ended(self, code: int) -> None:
+        super().ended(code)
+        if code in (404, 4404) and self.order is not None:
+            self.world.ledger.lost(self.person, int(self.order), self._held)
+            self.order = None
+            self.mirror = Mirror(OrderFeed)
+            self._held = 0
+
+    _held = 0
+
+    def take(self, frame: Frame, raw: bytes) -> None:
+        super().take(frame, raw)
+        self._held = frame.get("version", self._held)
+
+    def is_complete(self) -> bool:
+        return self.order in self.mirror.records
+
+
+class BoardStream(Streamed):
+    """A board as an event stream."""
+
+    way = "stream of a board"
+    BOARD = "poll"
+
+    def path(self) -> str | None:
+        return f"/api/orders/stream?topic={self.name}&limit=1000"
+
+    @property
+    def name(self) -> str:
+        return {"client": "mine", "booster": "available"}.get(self.person.role, "all")
+
+    def begin(self) -> None:
+        self._is_synced = False
+
+    def take(self, frame: Frame, raw: bytes) -> None:
+        super().take(frame, raw)
+        if frame["type"] == "synced":
+            self._is_synced = True
+            self.mirror.forget()
+
+    def is_complete(self) -> bool:
+        return self._is_synced
+
+    def topics(self) -> dict[str, dict[str, Any]]:
+        return {self.BOARD: {"topic": f"orders:{self.name}", "limit": 1000}}
+
+    def lists(self) -> dict[str, list[int]]:
         return {chosen: [int(key) for key in keys] for chosen, keys in self.mirror.boards.items()}
