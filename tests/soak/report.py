@@ -23,9 +23,9 @@ class Report:
     memory: list[tuple[float, list[int]]] = field(default_factory=list)
     """Seconds since the beginning, and the KiB of each server."""
 
-    def healed(self, trouble: str, seconds: float) -> None:
+    def healed(self, trouble: str, seconds: float, late: list[str]) -> None:
         self.healing[trouble].append(seconds)
-        print(f"  {trouble:<32} healed after {seconds:6.2f} s", flush=True)
+        print(f"  {trouble:<32} healed after {seconds:6.2f} s", *late, sep="\n      late: ", flush=True)
 
     def remembers(self, at: float, memory: list[int]) -> None:
         self.memory.append((at, memory))

@@ -22,6 +22,7 @@ def write(name: str, seed: int, a_second: float, told_to_end: threading.Event) -
     from orders.exceptions import OrderError
     from realtime.actor import acting
     from tests.soak.acts import Hand, one, refill, sparse
+    from wallet.exceptions import WalletError
 
     done: Counter[str] = Counter()
     hand: Hand | None = None
@@ -34,7 +35,7 @@ def write(name: str, seed: int, a_second: float, told_to_end: threading.Event) -
                 if sum(done.values()) % 10 == 0:
                     refill(hand, LEAST_OPEN)
                     sparse(hand, MOST_OPEN)
-        except OrderError:
+        except (OrderError, WalletError):
             done["refused by a rule"] += 1
         except ObjectDoesNotExist:
             done["somebody was faster"] += 1
