@@ -6,6 +6,7 @@ for every write path, and locks streams in key order whatever the order of the w
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -63,13 +64,14 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A feed as SQL sees it: the root's table and key, the key's type, and the SELECT of key and state."""
+    """A feed as SQL sees it: the root's table and key, the key's type, the SELECT of key and state, its names."""
 
     feed: str
     table: str
     key: str
     key_type: str
     select: str
+    names: tuple[str, ...]
 
 
 MARKS = f"""
@@ -91,30 +93,18 @@ CONTEXT = """jsonb_strip_nulls(jsonb_build_object('role', session_user,
         'reason', nullif(current_setting('realtime.reason', true), '')))"""
 
 
-def before(old: str, new: str) -> str:
-    """Return the expression for what of ``old`` is another in ``new``: NULL when there was nothing before."""
-    return f"""CASE WHEN {old} IS NULL THEN NULL WHEN {new} IS NULL THEN {old} ELSE (
-            SELECT coalesce(jsonb_object_agg(o.key, o.value), '{{}}')
-            FROM jsonb_each({old}) o WHERE {new} -> o.key IS DISTINCT FROM o.value
-        ) END"""
-
-
-def changed(before: str, new: str) -> str:
-    """Return the expression for the names of what changed: all of them when there was nothing before."""
-    return f"(SELECT coalesce(jsonb_agg(k), '[]') FROM jsonb_object_keys(coalesce({before}, {new}, '{{}}')) k)"
-
-
 def state(shape: Shape, schema: str) -> str:
     """Return the function that computes the states of ``wanted``; its text is compiled from the declaration by Django.
 
-    It sets nothing, so that PostgreSQL plans it as a part of the flush that calls it, once a connection; as a function
-    by itself it would be planned with each call, which costs more than the rest of the flush.
+    A row for each key, in their order, with the state NULL where there is no record. It sets nothing, so that
+    PostgreSQL plans it as a part of the flush that calls it, once a connection; as a function by itself it would be
+    planned with each call, which costs more than the rest of the flush.
     """
     return f"""
 CREATE OR REPLACE FUNCTION {PREFIX}_state_{shape.feed}(wanted {shape.key_type}[])
 RETURNS TABLE (key {shape.key_type}, state jsonb)
 LANGUAGE sql STABLE AS $body$
-    SELECT q.key, q.state FROM ({shape.select}) AS q (key, state) WHERE q.key = ANY (wanted)
+    SELECT w.key, q.state FROM unnest(wanted) AS w (key) LEFT JOIN ({shape.select}) AS q (key, state) ON q.key = w.key
 $body$;
 REVOKE ALL ON FUNCTION {PREFIX}_state_{shape.feed}({shape.key_type}[]) FROM PUBLIC;
 """
@@ -133,11 +123,9 @@ def _marking(source: Source, schema: str, event: str, rows: Iterable[str]) -> st
     return f"""
 CREATE OR REPLACE FUNCTION {name}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp AS $body$
-DECLARE found text[] := ARRAY({keys});
 BEGIN
-    IF cardinality(found) > 0 THEN
-        INSERT INTO {PREFIX}_marks (feed, keys) VALUES ('{source.feed}', found);
-    END IF;
+    INSERT INTO {PREFIX}_marks (feed, keys)
+    SELECT '{source.feed}', array_agg(found.key) FROM ({keys}) found (key) HAVING count(*) > 0;
     RETURN NULL;
 END $body$;
 REVOKE ALL ON FUNCTION {name}() FROM PUBLIC;
@@ -195,7 +183,9 @@ def flush(shapes: Iterable[Shape], schema: str) -> str:
 CREATE OR REPLACE FUNCTION {PREFIX}_flush() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp
 -- Every lookup here is by key. One plan a connection: planning the state anew costs five times what running it does.
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $body$
+-- That plan knows no number of keys: what joins them otherwise than key by key compares each of a thousand with each.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $body$
 DECLARE
     -- Not the number of the transaction alone: a restored database counts from another place.
     mark CONSTANT text := NEW.transaction || '@' || extract(epoch FROM now());
@@ -206,6 +196,7 @@ DECLARE
     again boolean;
     own record;
     prior jsonb;
+    common text[];
     moment timestamptz;
 BEGIN
     -- Each touched feed once; a second call in the transaction finds its marks gone.
@@ -230,17 +221,23 @@ def _flush_one(shape: Shape) -> str:
     Order matters: the records' rows first (as services lock them, so that nobody waits crosswise), then the streams,
     both in key order; then the states in a new statement, which sees what was committed before the locks.
     """
+    topic = f"'{shape.feed}.' ||"
     return f"""
     WITH gone AS (
         DELETE FROM {PREFIX}_marks WHERE transaction = NEW.transaction AND feed = '{shape.feed}' RETURNING keys
+    ), touched AS (
+        SELECT DISTINCT {topic} k AS topic, k AS key FROM gone, unnest(gone.keys) k
     )
-    SELECT array_agg(DISTINCT k) INTO marked FROM gone, unnest(gone.keys) k;
+    SELECT array_agg(t.key ORDER BY t.topic COLLATE "C"), array_agg(t.topic ORDER BY t.topic COLLATE "C"),
+        bool_or(s.topic IS NULL)
+    INTO marked, topics, again FROM touched t LEFT JOIN realtime_stream s ON s.topic = t.topic;
     IF marked IS NOT NULL THEN
         PERFORM 1 FROM {shape.table} WHERE {shape.key} = ANY (marked::{shape.key_type}[])
         ORDER BY {shape.key} FOR KEY SHARE;
-        topics := ARRAY(SELECT '{shape.feed}.' || k FROM unnest(marked) k ORDER BY ('{shape.feed}.' || k) COLLATE "C");
-        INSERT INTO realtime_stream (topic, version, changed, at, transaction)
-        SELECT t, 0, '[]', clock_timestamp(), '' FROM unnest(topics) t ON CONFLICT (topic) DO NOTHING;
+        IF again THEN  -- a record that has no stream yet
+            INSERT INTO realtime_stream (topic, version, changed, at, transaction)
+            SELECT t, 0, '[]', clock_timestamp(), '' FROM unnest(topics) t ON CONFLICT (topic) DO NOTHING;
+        END IF;
         SELECT bool_or(l.transaction = mark) INTO again FROM (
             SELECT s.transaction FROM realtime_stream s WHERE s.topic = ANY (topics)
             ORDER BY s.topic COLLATE "C" FOR UPDATE
@@ -250,20 +247,46 @@ def _flush_one(shape: Shape) -> str:
 {_rewrite(shape)}
         END IF;
         WITH changes AS (
-            SELECT s.topic, s.version + 1 AS version, n.state, {before("s.state", "n.state")} AS before
-            FROM realtime_stream s LEFT JOIN {PREFIX}_state_{shape.feed}(marked::{shape.key_type}[]) n
-            ON s.topic = '{shape.feed}.' || n.key
-            WHERE s.topic = ANY (topics) AND s.state IS DISTINCT FROM n.state
+            SELECT c.topic, c.version, c.was, c.state, {_same(shape, "c.was", "c.state")} AS same
+            FROM (
+                -- Evaluated once, unpacked once, and fenced: each name below looks into both.
+                SELECT s.topic, s.version + 1 AS version, s.state || '{{}}' AS was, n.state
+                FROM {PREFIX}_state_{shape.feed}(marked::{shape.key_type}[]) n
+                JOIN realtime_stream s ON s.topic = {topic} n.key
+                WHERE s.state IS DISTINCT FROM n.state
+                OFFSET 0
+            ) c
         ), advanced AS (
             UPDATE realtime_stream s SET version = c.version, state = c.state, at = moment,
-                changed = {changed("c.before", "c.state")}, transaction = mark
+                changed = {_names(shape)} - c.same, transaction = mark
             FROM changes c WHERE s.topic = c.topic
         )
         INSERT INTO realtime_event (topic, version, state, before, actor, context, at)
-        SELECT topic, version, state, before, left(actor, 100), context, moment
-        FROM changes ORDER BY topic COLLATE "C";
+        SELECT topic, version, state, was - same, left(actor, 100), context, moment
+        FROM changes;
     END IF;
 """
+
+
+def _same(shape: Shape, was: str, now: str) -> str:
+    """Return the expression for the names that two states have in common, as text[]; none when one is NULL.
+
+    Taken away from the old state and from the list of names they leave what changed: a third of what a query over
+    ``jsonb_each`` takes. A name that only the old state has (declared no more) has changed.
+    """
+    each = ", ".join(
+        f"CASE WHEN coalesce({was} -> {name} = {now} -> {name}, true) THEN {name} END"
+        for name in map(_literal, shape.names)
+    )
+    return f"CASE WHEN {was} IS NULL OR {now} IS NULL THEN '{{}}' ELSE array_remove(ARRAY[{each}], NULL) END"
+
+
+def _names(shape: Shape) -> str:
+    return f"{_literal(json.dumps(shape.names))}::jsonb"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _rewrite(shape: Shape) -> str:
@@ -274,10 +297,10 @@ def _rewrite(shape: Shape) -> str:
     return f"""
         FOR own IN
             SELECT s.topic, s.version, s.state AS old, n.state AS new, e.before
-            FROM realtime_stream s
+            FROM {PREFIX}_state_{shape.feed}(marked::{shape.key_type}[]) n
+            JOIN realtime_stream s ON s.topic = '{shape.feed}.' || n.key
             JOIN realtime_event e ON e.topic = s.topic AND e.version = s.version AND e.pos IS NULL
-            LEFT JOIN {PREFIX}_state_{shape.feed}(marked::{shape.key_type}[]) n ON s.topic = '{shape.feed}.' || n.key
-            WHERE s.topic = ANY (topics) AND s.transaction = mark AND s.state IS DISTINCT FROM n.state
+            WHERE s.transaction = mark AND s.state IS DISTINCT FROM n.state
         LOOP
             prior := CASE WHEN own.before IS NULL THEN NULL ELSE coalesce(own.old, '{{}}') || own.before END;
             IF prior IS NOT DISTINCT FROM own.new THEN
@@ -285,10 +308,10 @@ def _rewrite(shape: Shape) -> str:
                 UPDATE realtime_stream SET version = version - 1, state = own.new, transaction = ''
                 WHERE topic = own.topic;
             ELSE
-                prior := {before("prior", "own.new")};
-                UPDATE realtime_event e SET state = own.new, before = prior, at = moment
+                common := {_same(shape, "prior", "own.new")};
+                UPDATE realtime_event e SET state = own.new, before = prior - common, at = moment
                 WHERE e.topic = own.topic AND e.version = own.version;
-                UPDATE realtime_stream SET state = own.new, at = moment, changed = {changed("prior", "own.new")}
+                UPDATE realtime_stream SET state = own.new, at = moment, changed = {_names(shape)} - common
                 WHERE topic = own.topic;
             END IF;
         END LOOP;
