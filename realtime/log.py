@@ -252,6 +252,9 @@ def settle(*, limit: int) -> tuple[str, list[Update]]:
     positions without a hint, which repair makes good (I15).
     """
     using = conf.current().database
+    if connections[using].vendor == "postgresql":
+        epoch, events = rows.settle(limit, using=using)
+        return epoch, [update_of(event) for event in events]
     unsettled = Event.objects.using(using).filter(pos=None).order_by("id")
     if not unsettled.exists():
         return "", []

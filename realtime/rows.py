@@ -5,7 +5,7 @@ caller; what is rare it asks of the models.
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.db import connections, models
@@ -51,17 +51,25 @@ def advance(stream: Stream, *, using: str) -> None:
         cursor.execute(f"UPDATE {Stream._meta.db_table} SET {sets} WHERE topic = %s", [*values, stream.topic])
 
 
-def stamp(ids: Sequence[int], first: int, *, using: str) -> None:
-    """Give the events ``ids`` the positions from ``first`` on: one statement on PostgreSQL, one message elsewhere."""
-    stamps = [(pos, key) for pos, key in enumerate(ids, first)]
-    connection, table = connections[using], Event._meta.db_table
+def settle(limit: int, *, using: str) -> tuple[str, list[Event]]:
+    """Give up to ``limit`` events their positions, on PostgreSQL: one call; return the epoch and these events."""
+    connection = connections[using]
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            given = "unnest(%s::bigint[], %s::bigint[]) AS given (pos, id)"
-            sql = f"UPDATE {table} AS event SET pos = given.pos FROM {given} WHERE event.id = given.id"
-            cursor.execute(sql, [list(column) for column in zip(*stamps, strict=True)])
-        else:
-            cursor.executemany(f"UPDATE {table} SET pos = %s WHERE id = %s", stamps)
+        cursor.execute("SELECT * FROM realtime_settle(%s) ORDER BY pos", [limit])
+        found = cursor.fetchall()
+    read = partial(_column(Event, "state").from_db_value, expression=None, connection=connection)
+    events = [
+        Event(pos=pos, topic=topic, version=version, state=read(state), before=read(before), at=at)
+        for _, pos, topic, version, state, before, at in found
+    ]
+    return (found[0][0] if found else ""), events
+
+
+def stamp(ids: Sequence[int], first: int, *, using: str) -> None:
+    """Give the events ``ids`` the positions from ``first`` on, elsewhere than on PostgreSQL: one message."""
+    stamps = [(pos, key) for pos, key in enumerate(ids, first)]
+    with connections[using].cursor() as cursor:
+        cursor.executemany(f"UPDATE {Event._meta.db_table} SET pos = %s WHERE id = %s", stamps)
 
 
 @cache

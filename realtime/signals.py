@@ -179,6 +179,8 @@ SAY_WHO = (
     "SELECT set_config('realtime.actor', %s, true), set_config('realtime.source', %s, true),"
     " set_config('realtime.request', %s, true), set_config('realtime.reason', %s, true)"
 )
+_SAID_BEFORE = "".join(f"SET LOCAL realtime.{name} = %s; " for name in ("actor", "source", "request", "reason"))
+"""The same for a driver that sends text: nothing to plan, and nothing to answer."""
 
 
 def _execute_saying_who(
@@ -198,8 +200,9 @@ def _execute_saying_who(
         with connection.cursor() as cursor:
             cursor.execute(SAY_WHO, words)
         return execute(sql, params, many, context)
-    result = execute(f"{SAY_WHO}; {sql}", (*words, *params), many, context)
-    context["cursor"].nextset()
+    result = execute(f"{_SAID_BEFORE}{sql}", (*words, *params), many, context)
+    for _ in words:
+        context["cursor"].nextset()
     return result
 
 

@@ -19,6 +19,7 @@ from psycopg import ClientCursor
 from ..feeds import Feed, Field, Many, Part, Record, Slot, all_feeds
 from . import functions
 from .base import newest_of, way_to
+from .flush import flush
 from .functions import PREFIX, End, Shape, Source
 from .sources import captured_tables, far_path, holders, relations, through
 
@@ -186,7 +187,7 @@ def wanted(connection: Any) -> tuple[str, str]:
     shapes = [_shape(feed, connection) for feed in feeds]
     parts = [functions.MARKS]
     parts += [functions.state(shape, schema) for shape in shapes]
-    parts += [functions.flush(shapes, schema)]
+    parts += [flush(shapes, schema)]
     parts += [functions.follow(end, schema) for end in ends(connection)]
     parts += [functions.mark(source, schema) for source in sources(connection)]
     text = "\n".join(parts)
