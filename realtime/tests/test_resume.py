@@ -103,7 +103,8 @@ async def test_trimmed_history_is_said_and_never_sent_in_part() -> None:
     assert told(await returns(record, record.sender, 1, mode="all")) == (False, "expired", [LAST], [1])
     assert told(await returns(record, record.sender, 3, mode="all")) == (True, None, [4, 5, 6], [3, 4, 5])
     await sync_to_async(Event.objects.all().delete)()
-    assert told(await returns(record, record.sender, 5, mode="all")) == (False, "expired", [LAST], [5])
+    assert told(await returns(record, record.sender, 4, mode="all")) == (False, "expired", [LAST], [4])
+    assert told(await returns(record, record.sender, 5, mode="all")) == (True, None, [LAST], [5]), "it is the newest"
     assert told(await returns(record, record.sender, 1, mode="latest")) == (True, None, [LAST], [1])
 
 
@@ -161,6 +162,35 @@ async def test_a_board_returns_with_what_it_missed_only() -> None:
         )
         again = await viewer.subscribe("c", "deliveries:mine", have=mirror.have())
         assert [frame["type"] for frame in again] == ["subscribed", "synced"]
+
+
+async def test_what_a_board_has_no_place_for_any_more_is_said_to_be_so() -> None:
+    me = await sync_to_async(user)()
+    records = await sync_to_async(lambda: [delivery(sender=me) for _ in range(3)])()
+    mirror = Mirror(DeliveryFeed)
+    async with client(me, mirror) as viewer:
+        await viewer.subscribe("b", "deliveries:mine")
+        assert len(mirror.boards["b"]) == len(records)
+    async with client(me, mirror) as viewer:
+        *_, board, synced = await viewer.subscribe("b", "deliveries:mine", limit=2, have=mirror.have())
+        assert [removal["reason"] for removal in board["removed"]] == ["limit"]
+        assert (len(synced["deliveries"]), synced["total"]) == (2, 3)
+
+
+async def test_a_promise_of_every_version_is_not_made_when_another_topic_was_quicker() -> None:
+    record = await changed(LAST)
+    epoch = await sync_to_async(log.epoch)()
+    have = {"epoch": epoch, "versions": {str(record.pk): 1}}
+    mirror = Mirror(DeliveryFeed)
+    mirror.records[str(record.pk)] = {"version": 1}
+    async with client(record.sender, mirror) as viewer:
+        mirror.topics = {"all": str(record.pk), "latest": str(record.pk)}
+        for name in ("all", "latest"):
+            await viewer.socket.say(type="subscribe", id=name, topic=f"delivery:{record.pk}", have=have, mode=name)
+        await viewer.until_type("synced", id="all")
+        answer = next(frame for frame in viewer.frames if frame.get("id") == "all")
+        versions = [frame["version"] for frame in viewer.frames if frame["type"] == "delivery.update"]
+        assert versions == (list(range(2, LAST + 1)) if answer["recovered"] else [LAST])
 
 
 async def test_cursors_that_are_no_keys_are_nothing() -> None:
