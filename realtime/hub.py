@@ -277,6 +277,7 @@ class Hub:
         for member in list(self.members):
             self.leave(member)
             self._send_away(member)
+        self.listings.forget_versions()
 
     def drain(self) -> None:
         """Have every socket written what waits for it, and ended."""
@@ -296,6 +297,7 @@ class Hub:
         """Forget every member, stop listening and reading; the next socket starts the hub again."""
         for member in list(self.members):
             self.leave(member)
+        self.listings.forget_versions()
         self.tasks.cancel()
         if self._reader is not None:
             relay.unserve()
