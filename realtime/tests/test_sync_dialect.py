@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db.models.functions import Now
 from pytest_django import Settings
 
+from realtime.capture.base import plain
 from realtime.gateways.opening import Opening
 from realtime.hub import Hub
+from realtime.models import Epoch
 from realtime.testing import connect_as
 from realtime.tests.people import delivery, user
 from realtime.tests.syncing import PATH, PROTOCOL, auditor, change, client
@@ -71,7 +74,6 @@ async def test_a_record_is_sent_then_each_version_masked_for_its_viewer() -> Non
 async def test_the_address_of_a_record_is_a_subscription_to_it() -> None:
     record = await sync_to_async(delivery)()
     async with client(record.sender, path=f"{PATH}{record.pk}/") as viewer:
-        viewer.mirror.topics["delivery"] = str(record.pk)
         await viewer.until_type("synced", id="delivery")
         assert viewer.mirror.records[str(record.pk)]["version"] == 1
 
@@ -264,3 +266,22 @@ async def test_staff_see_what_they_may(settings: Settings) -> None:
     async with client(boss) as viewer:
         _, state, synced = await viewer.subscribe("a", "deliveries:all")
         assert (state["delivery_id"], state["price"], synced["total"]) == (str(record.pk), "10.00", 1)
+
+
+async def test_what_was_committed_before_a_heartbeat_vouches_for_it_stands_before_it(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "HEARTBEAT_SECONDS": 0.05, "REPAIR_SECONDS": 0.05}
+    record = await sync_to_async(delivery)()
+    async with client(record.sender) as viewer:
+        await viewer.subscribe("a", f"delivery:{record.pk}")
+        Hub.current()._ear._deliver = lambda update: None  # deaf: repair alone
+        for number in range(5):
+            await change(record, status=f"stop {number}")
+            written = await sync_to_async(plain_now)()
+            while ((await viewer.until_type("heartbeat"))["verified_at"] or "") <= written:
+                continue
+            assert viewer.mirror.records[str(record.pk)]["status"] == f"stop {number}"
+
+
+def plain_now() -> str:
+    """Return the database's clock as a heartbeat has it."""
+    return str(plain(Epoch.objects.annotate(clock=Now()).values_list("clock", flat=True).get()))
