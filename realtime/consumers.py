@@ -18,6 +18,7 @@ from .identity import Claim, claim_in
 from .limits import Bucket
 from .member import Member
 from .protocol.closing import Close
+from .protocol.messages import goodbye, spoken
 from .tasks import failed
 
 logger = logging.getLogger("realtime.consumers")
@@ -75,6 +76,8 @@ class SyncConsumer(RefusingConsumer):
             await self.refuse(Close.INTERNAL, started)
             return
         if user is None:
+            if speaks:
+                await self.send(text_data=spoken(goodbye(Close.NOT_AUTHENTICATED)))
             await self.refuse(Close.NOT_AUTHENTICATED, started)
         elif speaks:
             self._dialect = Dialect(feed, feed.viewer(user), self, claim)
@@ -122,7 +125,8 @@ class SyncConsumer(RefusingConsumer):
         """Hear a client of the sync dialect, ignore any other; end one that says too much."""
         settings = conf.current()
         most = settings.frame_bytes if self._dialect is None else settings.subscribe_bytes
-        if len(bytes_data or (text_data or "").encode("utf-8", "surrogatepass")) > most:
+        size = len(bytes_data or (text_data or "").encode("utf-8", "surrogatepass"))
+        if size > most:
             await self._end(Close.TOO_BIG)
         elif not self._inbound.allow(now=time.monotonic()):
             await self._end(Close.LIMITED)
@@ -130,11 +134,14 @@ class SyncConsumer(RefusingConsumer):
             if text_data is None:
                 await self._end(Close.PROTOCOL_ERROR)
             else:
-                self._dialect.heard(text_data)
+                self._dialect.heard(text_data, size)
 
     async def _end(self, code: Close) -> None:
-        metrics.refused.labels(str(code.value)).inc()
-        await self.close(code)
+        if self._dialect is not None:
+            self._dialect.end(code)
+        else:
+            metrics.refused.labels(str(code.value)).inc()
+            await self.close(code)
 
     async def websocket_disconnect(self, message: Any) -> None:
         if self._dialect is not None:

@@ -286,12 +286,17 @@ class Hub:
         """What the sockets hold is of another history (a restored backup): they come back and get this one's state."""
         for member in list(self.members):
             self.leave(member)
-            member.end(Close.DRAIN)
+            self._send_away(member)
+        self.listings.forget_versions()
 
     def drain(self) -> None:
-        """Have every socket written what waits for it, and ended; they are asked to come back at different times."""
+        """Have every socket written what waits for it, and ended."""
         for member in self.members:
-            member.end(Close.DRAIN, retry_after=random.uniform(0, conf.current().return_seconds))
+            self._send_away(member)
+
+    def _send_away(self, member: Member) -> None:
+        """End a socket that is to come back; all of them at different times."""
+        member.end(Close.DRAIN, retry_after=random.uniform(0, conf.current().return_seconds))
 
     def end_when_idle(self) -> None:
         """End, unless somebody is served."""
@@ -302,6 +307,7 @@ class Hub:
         """Forget every member, stop listening and reading; the next socket starts the hub again."""
         for member in list(self.members):
             self.leave(member)
+        self.listings.forget_versions()
         self.tasks.cancel()
         if self._reader is not None:
             relay.unserve()

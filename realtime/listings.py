@@ -42,6 +42,10 @@ class Listings:
         of_values = (boards for of_kind in self._by_gates.values() for boards in of_kind.values())
         return [entry for boards in of_values for entry in boards.items()]
 
+    def forget_versions(self) -> None:
+        """Forget what was offered: the database is of another history, or may be by the next socket."""
+        self._newest.clear()
+
     def knows(self, topic: str, version: int) -> bool:
         """Return whether this version of ``topic``, or a newer one, has been offered."""
         return self._newest.get(topic, -1) >= version

@@ -8,11 +8,13 @@ import pytest
 from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
+from realtime import log
 from realtime.boards import VIEWER, Board, Listing, filters_of
 from realtime.exceptions import BadFilter, DeclarationError
 from realtime.feeds import Feed, Field, _register_feed
 from realtime.hub import Hub
 from realtime.lookout import listed
+from realtime.models import Event, Stream
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, user
@@ -143,6 +145,31 @@ async def test_a_board_is_read_anew_when_positions_are_missing(settings: Setting
         records = await several(2, sender=me)
         while on(viewer) != keys(*records):
             await viewer.until_type("board")
+
+
+async def test_what_was_offered_in_another_history_is_offered_again(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 0.1}
+    me, other = await sync_to_async(user)(), await sync_to_async(user)()
+    (record,) = await several(1)
+    topic = DeliveryFeed.topic(record.pk)
+    async with client(other) as holds_the_hub, client(me) as viewer:
+        await holds_the_hub.subscribe("b", "deliveries:mine")
+        await viewer.subscribe("b", "deliveries:mine")
+        for number in range(5):
+            await change(record, status=f"stop {number}")
+        async with asyncio.timeout(30):
+            while not Hub.current().listings.knows(topic, 6):
+                await asyncio.sleep(0.01)
+        await sync_to_async(Event.objects.filter(topic=topic).delete)()
+        await sync_to_async(Stream.objects.filter(topic=topic).update)(version=1)  # a backup was restored
+        await sync_to_async(log.rotate_epoch)()
+        assert await viewer.socket.closed() == 4012
+        assert 0 < viewer.frames[-1]["retry_after_ms"] <= 5000, "not all at once"
+        async with client(me) as back:
+            await back.subscribe("b", "deliveries:mine")
+            await change(record, sender=me)
+            await back.until_type("board")
+            assert on(back) == keys(record)
 
 
 async def test_what_changes_while_a_board_is_read_is_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
