@@ -19,18 +19,8 @@ from realtime import openapi
 from realtime.feeds import all_feeds
 from wallet.exceptions import WalletError
 
-STATUSES: dict[type[Exception], int] = {
-    rules.OrderNotFound: 404,
-    rules.NotAllowed: 403,
-    rules.WrongRole: 422,
-    rules.BadAmount: 422,
-    rules.BadText: 422,
-    rules.KeyMissing: 422,
-    rules.KeyReused: 422,
-    rules.OrderError: 409,
-    WalletError: 409,
-}
-"""What a refusal of the services is in HTTP, by the nearest class. Whatever the state of the order forbids is 409."""
+STATUSES: dict[type[Exception], int] = {}
+"""What a refusal of the services is in HTTP, by the nearest class: each floor's ``api`` says it of its own."""
 
 # These two name the number that was asked for; here missing, forbidden and no number are the same bytes.
 SAID: dict[type[Exception], str] = {
@@ -116,4 +106,6 @@ FLOORS = ("accounts", "orders", "wallet", "games")
 for floor in FLOORS:
     for app in apps.get_app_configs():
         if app.name.split(".")[0] == floor and app.module and module_has_submodule(app.module, "api"):
-            api.add_router("", import_module(f"{app.name}.api").router)
+            module = import_module(f"{app.name}.api")
+            api.add_router("", module.router)
+            STATUSES.update(getattr(module, "STATUSES", {}))

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from accounts.api import PersonRequest
 from accounts.models import Role, User
+from orders import exceptions as rules
 from orders import services
 from orders.exceptions import OrderNotFound, WrongRole
 from orders.feeds import OrderFeed
@@ -19,6 +20,17 @@ from orders.selectors import order_for, order_offers, orders_available, orders_o
 from realtime import head
 
 router = Router(tags=["orders"])
+
+STATUSES: dict[type[Exception], int] = {
+    rules.OrderError: 409,  # whatever the state of the order forbids
+    rules.OrderNotFound: 404,
+    rules.NotAllowed: 403,
+    rules.WrongRole: 422,
+    rules.BadAmount: 422,
+    rules.BadText: 422,
+    rules.KeyMissing: 422,
+    rules.KeyReused: 422,
+}
 
 Key = Annotated[str, Field(description="The order's number. What is no number is answered like a missing order.")]
 IdempotencyKey = Annotated[

@@ -219,6 +219,7 @@ async def record_events(request: HttpRequest, feed: type[Feed], viewer: Viewer, 
     page = None if parsed is None else await sync_to_async(look)()
     if page is None:
         raise not_found(feed)
+    metrics.polls.labels("events").inc()
     body = {
         "epoch": await sync_to_async(log.epoch)(),
         "events": [event_of(passage) for passage in page.passages],

@@ -10,9 +10,12 @@ from pydantic import Field
 from accounts.api import PersonRequest
 from orders.api import MOST, Key, RowId, number_of
 from orders.selectors import order_for
+from wallet.exceptions import WalletError
 from wallet.selectors import transactions_of, transactions_of_order, user_books
 
 router = Router(tags=["wallet"])
+
+STATUSES: dict[type[Exception], int] = {WalletError: 409}
 
 
 class Row(Schema):

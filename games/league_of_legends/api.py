@@ -8,6 +8,7 @@ from pydantic import Field
 
 from accounts.api import PersonRequest
 from games.league_of_legends.division import DivisionGame
+from games.league_of_legends.exceptions import BadPosition, GoalTooLow
 from games.league_of_legends.ladder import Position
 from games.league_of_legends.pricing import price
 from games.league_of_legends.selectors import divisions_all
@@ -18,6 +19,8 @@ from orders.options import Options
 from orders.selectors import order_for
 
 router = Router(tags=["League of Legends"])
+STATUSES: dict[type[Exception], int] = {BadPosition: 422, GoalTooLow: 422}
+
 PREFIX = f"/games/{DivisionGame.slug}"
 
 

@@ -218,7 +218,8 @@ async def test_a_board_is_followed_by_polling() -> None:
     ("body", "code"),
     [
         ("{", "bad_json"), ("NaN", "bad_json"), ("[1]", "bad_request"), ("{}", "bad_request"),
-        ({"topic": 5}, "bad_request"), ({"topic": [1]}, "bad_request"), ({"topic": "orders:mine"}, "unknown_topic"), ({"topic": ""}, "unknown_topic"),
+        ({"topic": 5}, "bad_request"), ({"topic": [1]}, "bad_request"),
+        ({"topic": "orders:mine"}, "unknown_topic"), ({"topic": ""}, "unknown_topic"),
         ({"topic": "mine", "limit": 0}, "bad_request"), ({"topic": "mine", "limit": 1e9}, "bad_request"),
         ({"topic": "mine", "filter": {"price": 1}}, "bad_filter"),
         ({"topic": "mine", "filter": {"status": 5}}, "bad_filter"),

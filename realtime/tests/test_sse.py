@@ -1,4 +1,4 @@
-"""An event stream inside Django: who leaves is forgotten, whatever the stream was doing, and names come from the feed."""
+"""An event stream inside Django: who leaves is forgotten, whatever it was doing; names come from the feed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
