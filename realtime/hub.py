@@ -7,7 +7,8 @@ and awaits nobody's socket.
 import asyncio
 import random
 import weakref
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from django.db import Error as DatabaseError
@@ -57,6 +58,7 @@ class Hub:
         self._hints: dict[str, str] = {}
         self._stale: dict[BoardOf, Speaker] = {}
         self._reader: Reader | None = None
+        self._visitors = 0
         self._repair = Repair(self)
         self._guard = Guard(self)
         self._ear = Ear(self.deliver, self.hinted, self._repair.look_now, self._start_afresh, self._guard.suspect)
@@ -71,12 +73,15 @@ class Hub:
             self.tasks.spawn(self._guard.run(self._reader))
         return self._reader
 
-    def visit(self) -> Reader:
-        """Return the reader for somebody who reads once and stays no member."""
-        reader = self.start()
-        if not self.members:
-            asyncio.get_running_loop().call_later(conf.current().linger_seconds, self.end_when_idle)
-        return reader
+    @contextmanager
+    def visit(self) -> Iterator[Reader]:
+        """Lend the reader to somebody who reads and is no member; the hub does not end meanwhile."""
+        self._visitors += 1
+        try:
+            yield self.start()
+        finally:
+            self._visitors -= 1
+            self._end_soon()
 
     async def ready_for_boards(self) -> Reader:
         """Return the reader when it is known from where on records are offered to boards."""
@@ -121,9 +126,11 @@ class Hub:
         if member in self.members:
             del self.members[member]
             metrics.members.dec()
+        self._end_soon()
+
+    def _end_soon(self) -> None:
         if not self.members:
-            loop = asyncio.get_running_loop()
-            loop.call_later(conf.current().linger_seconds, self.end_when_idle)
+            asyncio.get_running_loop().call_later(conf.current().linger_seconds, self.end_when_idle)
 
     def hold(self, member: Member, topic: str, *, after: int | None = None) -> None:
         """Watch ``topic`` for ``member``; what arrives is held until ``release``."""
@@ -300,7 +307,7 @@ class Hub:
 
     def end_when_idle(self) -> None:
         """End, unless somebody is served."""
-        if not self.members:
+        if not (self.members or self._visitors):
             self.end()
 
     def end(self) -> None:

@@ -6,7 +6,8 @@ refused with the same bytes at the same time. Nothing here writes.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any
 
@@ -19,7 +20,7 @@ from django.utils.http import parse_etags
 from . import conf, history, log, metrics
 from .feeds import Feed, Viewer, feed_named
 from .gateways import threads
-from .gateways.polling import Answer, RequestReader, Waiter, seen
+from .gateways.polling import Answer, RequestReader, Seen, Waiter, seen
 from .gateways.sse import Cursor, Stream
 from .hub import Hub
 from .masking import frame_for
@@ -99,16 +100,26 @@ def has_loop(request: HttpRequest) -> bool:
     return hasattr(request, "scope")
 
 
-def reader_for(request: HttpRequest) -> Reader:
-    """Return what reads for this request: the hub's reader, which bundles, or its own thread."""
-    return Hub.current().visit() if has_loop(request) else RequestReader()
+@contextmanager
+def reader_for(request: HttpRequest) -> Iterator[Reader]:
+    """Give what reads for this request: the hub's reader, which bundles, or its own thread."""
+    if not has_loop(request):
+        yield RequestReader()
+        return
+    with Hub.current().visit() as reader:
+        yield reader
+
+
+async def seen_by(request: HttpRequest, feed: type[Feed], key: Any, viewer: Viewer) -> Seen | None:
+    with reader_for(request) as reader:
+        return await seen(reader, feed, key, viewer)
 
 
 @reading("GET")
 async def record_stream(request: HttpRequest, feed: type[Feed], viewer: Viewer, key: str) -> HttpResponseBase:
     """The states of one record, as server-sent events."""
     parsed = feed.key(key)
-    if await seen(reader_for(request), feed, parsed, viewer) is None:
+    if await seen_by(request, feed, parsed, viewer) is None:
         raise not_found(feed)
     stream = Stream(viewer, feed, cursor_of(request))
     stream.record(parsed)
@@ -151,15 +162,14 @@ def cursor_of(request: HttpRequest) -> Cursor | None:
 async def record_state(request: HttpRequest, feed: type[Feed], viewer: Viewer, key: str) -> HttpResponseBase:
     """The newest state; with ``If-None-Match`` only when it is another, waited for up to ``?wait=`` seconds."""
     parsed, wait = feed.key(key), number(request, "wait", 0)
-    reader = reader_for(request)
-    here = await seen(reader, feed, parsed, viewer)
+    here = await seen_by(request, feed, parsed, viewer)
     held = parse_etags(request.headers.get("If-None-Match", ""))
     if here is not None and here.tag in held and wait and has_loop(request):
         await threads.let_go()
         seconds = min(wait, conf.current().wait_seconds)
         waiter = Waiter(viewer, feed)
         if await waiter.wait(parsed, epoch=here.epoch, version=here.update.version, seconds=seconds):
-            here = await seen(reader_for(request), feed, parsed, viewer)
+            here = await seen_by(request, feed, parsed, viewer)
     if here is None:
         raise not_found(feed)
     same = here.tag in held or held == ["*"]
@@ -177,11 +187,13 @@ async def sync(request: HttpRequest, feed: type[Feed], viewer: Viewer) -> HttpRe
     if len(request.body) > most:
         raise Refusal(413, "too_big", f"A question has {most} bytes at most.")
     asked = decoded(request.body)
-    if isinstance(asked, dict) and asked.get("topic") in feed.boards:
-        asked["topic"] = board_topic(feed, asked["topic"])
+    topic = asked.get("topic") if isinstance(asked, dict) else None
+    if isinstance(topic, str) and topic in feed.boards:
+        asked["topic"] = board_topic(feed, topic)
     said = subscribe_of(asked)
     answer = Answer(viewer, feed)
-    error = await answer.ask(said, reader_for(request))
+    with reader_for(request) as reader:
+        error = await answer.ask(said, reader)
     if error is not None:
         raise refusal_of(feed, error)
     assert answer.subscribed is not None
@@ -207,6 +219,7 @@ async def record_events(request: HttpRequest, feed: type[Feed], viewer: Viewer, 
     page = None if parsed is None else await sync_to_async(look)()
     if page is None:
         raise not_found(feed)
+    metrics.polls.labels("events").inc()
     body = {
         "epoch": await sync_to_async(log.epoch)(),
         "events": [event_of(passage) for passage in page.passages],
@@ -240,7 +253,7 @@ def json_answer(body: bytes) -> HttpResponse:
     return answer
 
 
-def board_topic(feed: type[Feed], name: Any) -> str:
+def board_topic(feed: type[Feed], name: str) -> str:
     return name if ":" in name else f"{feed.plural}:{name}"
 
 

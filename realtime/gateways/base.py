@@ -1,6 +1,7 @@
 """What every gateway does with a socket of the sync dialect (PROTOCOL §3): hear the client, ask the hub, answer."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -34,8 +35,10 @@ from ..protocol.messages import (
 )
 from ..protocol.subscriptions import Record
 from ..speaker import Speaker
-from ..tasks import failed, logger
+from ..tasks import failed
 from .opening import Opening, board_asked
+
+logger = logging.getLogger("realtime.dialect")
 
 
 class Dialect:
