@@ -23,7 +23,7 @@ export function freshness({ name, reason, verifiedAt }, left = 0) {
   const until = verifiedAt ? clock(verifiedAt) : "";
   const hint = verifiedAt ? `Everything committed before ${until} (${verifiedAt.slice(0, 19).replace("T", " ")} UTC) is on this page.` : "";
   if (name === "live") return { words, detail: until && `verified ${until}`, hint: hint || "Everything is on this page. The server verifies it every few seconds." };
-  if (name === "reconnecting") return { words, detail: left > 0 ? `in ${left} s` : "now", hint };
+  if (name === "reconnecting") return { words, detail: left > 0 ? `in ${left} s` : "", hint };
   if (name === "late") return { words, detail: until && `since ${until}`, hint: `The server cannot look into its database just now. ${hint}`.trim() };
   return { words, detail: "", hint };
 }

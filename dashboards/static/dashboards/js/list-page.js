@@ -11,6 +11,7 @@ import { toast } from "./toasts.js";
 
 const BOARD = 60; // orders that a board follows, three pages; rows of later pages are followed one by one
 const EVERY = { live: 60_000, late: 60_000, ended: 0 }; // ms between two looks in case something was missed
+const GRACE = 10_000; // ms in which a board says why a row has gone; while the line is away, as long as that takes
 const WITHOUT_LINE = 10_000; // the same while the socket is away
 // Another button, another list, or another number above it.
 const SHAPE = new Set("status booster_id title last_payment last_payout".split(" "));
@@ -21,11 +22,13 @@ for (const { dataset } of lists.querySelectorAll("[data-topic]")) {
   shelves.set(dataset.shelf, { topic: dataset.topic, filter: JSON.parse(dataset.filter), title: dataset.title });
 }
 const boards = new Set();
+const departed = new Map(); // id → list, of rows that went before a board said why
 let followed = new Set(); // rows that are followed one by one
+let isLive = false;
 let isOver = false;
 
 const socket = new OrderSocket({ onNews: take, onState: show });
-const rows = new Rows(lists, { onDrawn: follow, onLoggedOut: () => end({ name: "ended", reason: "you are not logged in", code: 4401 }) });
+const rows = new Rows(lists, { onDrawn: drawn, onLoggedOut: () => end({ name: "ended", reason: "you are not logged in", code: 4401 }) });
 
 for (const [name, { topic, filter }] of shelves) {
   subscribeBoard(name, topic, filter);
@@ -45,6 +48,7 @@ function take(news) {
     for (const lost of news.removed) lose(news.name, lost);
     rows.look();
     follow();
+    if (news.kind === "synced" && areComplete()) departed.clear();
   }
   if (news.kind === "ended") leave(news);
 }
@@ -61,10 +65,10 @@ function repaint({ id, frame, before, changed }) {
 
 /** An order has left the list `shelf`: nothing in its row can be pressed, and whoever saw it is told why. */
 function lose(shelf, { id, reason, frame }) {
+  if (!shelves.has(shelf) || (rows.shelfOf(id) ?? departed.get(id)) !== shelf) return;
   const row = rows.of(id);
-  if (!shelves.has(shelf) || row?.closest("[data-list]").dataset.list !== shelf) return;
-  row.setAttribute("data-lost", "");
-  for (const button of row.querySelectorAll("button")) button.disabled = true;
+  row?.setAttribute("data-lost", "");
+  for (const button of row?.querySelectorAll("button") ?? []) button.disabled = true;
   const { filter } = shelves.get(shelf);
   const other = [...shelves].find(([name]) => name !== shelf && socket.store.members(name).has(id));
   const words = lossWords({ shelf, reason, frame, statuses: filter.status, now: other?.[1].title });
@@ -78,14 +82,23 @@ function leave({ name, reason }) {
     return;
   }
   const id = name.slice("order:".length);
-  const shelf = rows.of(id)?.closest("[data-list]").dataset.list;
-  lose(shelf, { id, reason });
+  lose(rows.shelfOf(id), { id, reason });
   rows.look();
 }
 
+function drawn(gone) {
+  for (const { id, shelf } of gone) {
+    departed.set(id, shelf);
+    if (isLive) setTimeout(() => departed.delete(id), GRACE);
+  }
+  follow();
+}
+
+const areComplete = () => [...boards].every((name) => socket.isSynced(name));
+
 /** Follow one by one the rows that no board covers, those of later pages. */
 function follow() {
-  if (![...boards].every((name) => socket.isSynced(name))) return;
+  if (!areComplete()) return;
   const onBoards = (id) => [...boards].some((name) => socket.store.members(name).has(id));
   const wanted = new Set(rows.ids.filter((id) => !onBoards(id)).map((id) => `order:${id}`));
   for (const name of followed) {
@@ -99,6 +112,7 @@ function follow() {
 
 function show(state) {
   if (isOver) return;
+  isLive = state.name === "live" || state.name === "late";
   indicate(state);
   rows.lookEvery(EVERY[state.name] ?? WITHOUT_LINE);
   if (state.name === "ended") end(state);

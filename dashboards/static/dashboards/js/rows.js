@@ -15,7 +15,10 @@ export class Rows {
   #every = Infinity;
   #lastLook = 0;
 
-  /** `onDrawn()` runs after the rows may have changed, `onLoggedOut()` when the server asks for a log-in instead. */
+  /**
+   * `onDrawn(gone)` runs after the rows may have changed; `gone`: [{id, shelf}] of rows that are not there any more.
+   * `onLoggedOut()` runs when the server asks for a log-in instead.
+   */
   constructor(lists, { onDrawn, onLoggedOut }) {
     this.#lists = lists;
     this.#onDrawn = onDrawn;
@@ -26,6 +29,11 @@ export class Rows {
 
   of(id) {
     return this.#lists.querySelector(`[data-order="${id}"]`);
+  }
+
+  /** The name of the list that an order stands on. */
+  shelfOf(id) {
+    return this.of(id)?.closest("[data-list]").dataset.list;
   }
 
   get ids() {
@@ -42,19 +50,24 @@ export class Rows {
   lookEvery(ms) {
     if (ms === this.#every) return;
     this.#every = ms;
-    if (ms === 0) clearTimeout(this.#timer?.id);
-    else if (!this.#isLooking) this.#rest();
+    if (ms === 0 || this.#timer?.isRest) this.#stop();
+    if (!this.#isLooking) this.#rest();
   }
 
   #rest() {
-    if (this.#every < Infinity && this.#every > 0) this.#after(this.#every * (0.75 + Math.random() / 2));
+    if (this.#every < Infinity && this.#every > 0) this.#after(this.#every * (0.75 + Math.random() / 2), true);
   }
 
-  #after(ms) {
+  #after(ms, isRest = false) {
     const at = Date.now() + ms;
     if (this.#timer !== null && this.#timer.at <= at) return; // it comes sooner anyway
+    this.#stop();
+    this.#timer = { at, isRest, id: setTimeout(() => this.#look(), ms) };
+  }
+
+  #stop() {
     clearTimeout(this.#timer?.id);
-    this.#timer = { at, id: setTimeout(() => this.#look(), ms) };
+    this.#timer = null;
   }
 
   async #look() {
@@ -81,8 +94,9 @@ export class Rows {
     const fresh = parse(await response.text());
     if (this.#every === 0) return; // the page has ended meanwhile
     this.#etag = response.headers.get("ETag");
+    const before = new Map(this.ids.map((id) => [id, this.shelfOf(id)]));
     this.#merge(fresh);
-    this.#onDrawn();
+    this.#onDrawn([...before].filter(([id]) => !this.of(id)).map(([id, shelf]) => ({ id, shelf })));
   }
 
   #merge(fresh) {
@@ -103,8 +117,7 @@ export class Rows {
   /** The row to show: ours when the socket was quicker than the list, or nothing in it differs. */
   #newer(row) {
     const old = this.of(row.dataset.order);
-    const sameList = old?.closest("[data-list]").dataset.list === row.closest("[data-list]").dataset.list;
-    if (!sameList) {
+    if (this.shelfOf(row.dataset.order) !== row.closest("[data-list]").dataset.list) {
       row.setAttribute("data-arrived", "");
       return row;
     }
