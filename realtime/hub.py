@@ -277,6 +277,7 @@ class Hub:
         for member in list(self.members):
             self.leave(member)
             member.end(Close.DRAIN)
+        self.listings.forget_versions()
 
     def drain(self) -> None:
         """Have every socket written what waits for it, and ended; they are asked to come back at different times."""

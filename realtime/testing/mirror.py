@@ -17,6 +17,9 @@ class Mirror:
     def __init__(self, feed: type[Feed]) -> None:
         self._words = feed.words()
         self.epoch = ""
+        """Of what is held: a welcome with another one says that all of it is of another history."""
+        self._welcomed = ""
+        self._begins: dict[str, Any] = {}
         self.records: dict[str, Frame] = {}
         self.boards: dict[str, list[str]] = {}
         self.topics: dict[str, str] = {}
@@ -28,25 +31,39 @@ class Mirror:
         if kind == f"{self._words.name}.update":
             self._update(frame)
         elif kind == "welcome":
-            self.epoch = frame["epoch"]
+            self._welcomed = frame["epoch"]
+            if not self.records:
+                self.epoch = self._welcomed
+        elif kind == "subscribed":
+            self._subscribed(frame)
         elif kind == "synced":
             self._synced(frame)
         elif kind == "board":
             self._board(frame)
-        elif kind == "revoked":
+        elif kind == "revoked" or (kind == "error" and frame.get("id") in self.topics):
             self._drop(self.topics.pop(frame["id"]))
+        if kind in ("synced", "revoked", "heartbeat", "pong"):
+            loose = self.records.keys() - set(self._covered())
+            assert not loose, f"a state of {', '.join(loose)} came, and no topic has it"
 
     def have(self, *keys: str) -> dict[str, Any]:
         """Return the cursors of ``keys``, or of everything that is held."""
         wanted = keys or tuple(self.records)
         return {"epoch": self.epoch, "versions": {key: self.records[key]["version"] for key in wanted}}
 
+    def _subscribed(self, frame: Frame) -> None:
+        self._begins[frame["id"]] = frame["reason"]
+        if frame["reason"] == "epoch" and self.epoch != self._welcomed:
+            self.records.clear()
+            self.epoch = self._welcomed
+
     def _update(self, frame: Frame) -> None:
         key, version = str(frame[f"{self._words.name}_id"]), frame["version"]
         held = self.records.get(key)
         if held is not None:
             follows = frame.get("prev", version - 1)
-            assert version > held["version"], f"{key}: version {version} after {held['version']}"
+            begins_anew = follows is None and "ahead" in self._begins.values()
+            assert begins_anew or version > held["version"], f"{key}: version {version} after {held['version']}"
             assert follows in (None, held["version"]), f"{key}: {version} follows {follows}, held {held['version']}"
         self.records[key] = frame
 
@@ -55,8 +72,11 @@ class Mirror:
             held = self.records.get(key)
             assert held is not None, f"{key} is a member of {frame['id']}, its state never came"
             assert held["version"] == version, f"{key}: synced at {version}, held {held['version']}"
+        self._begins.pop(frame["id"], None)
         if frame["id"] not in self.topics:
+            before = self.boards.get(frame["id"], [])
             self.boards[frame["id"]] = list(frame[self._words.plural])
+            self._drop(*before)
 
     def _board(self, frame: Frame) -> None:
         board = self.boards.setdefault(frame["id"], [])
@@ -70,9 +90,11 @@ class Mirror:
                 board.remove(key)
             self._drop(key)
 
-    def _drop(self, key: str) -> None:
-        if key not in set(self._covered()):
-            self.records.pop(key, None)
+    def _drop(self, *keys: str) -> None:
+        covered = set(self._covered())
+        for key in keys:
+            if key not in covered:
+                self.records.pop(key, None)
 
     def _covered(self) -> Iterator[str]:
         yield from self.topics.values()
