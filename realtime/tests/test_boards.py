@@ -230,6 +230,21 @@ async def test_a_late_hint_of_an_old_record_does_not_keep_a_newer_one_from_a_ful
             await viewer.until_type("board")
 
 
+async def test_a_record_that_left_and_came_back_is_on_the_board_though_one_hint_was_lost(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 3600}
+    me, other = await sync_to_async(user)(), await sync_to_async(user)()
+    (record,) = await several(1, sender=me)
+    async with client(me) as viewer:
+        await viewer.subscribe("b", "deliveries:mine")
+        Hub.current()._ear._deliver = lambda update: None
+        await change(record, sender=other)
+        await change(record, sender=me)
+        await late_hint(record, 3)
+        assert (await viewer.until_type("board"))["removed"]
+        assert (await viewer.until_type("board"))["added"] == [str(record.pk)]
+        assert viewer.mirror.records[str(record.pk)]["version"] == 3
+
+
 async def test_after_a_restored_backup_versions_that_come_again_come_onto_boards() -> None:
     me, other = await sync_to_async(user)(), await sync_to_async(user)()
     async with client(me) as viewer:
