@@ -204,6 +204,7 @@ class Hub:
                     if isinstance(member, Speaker):
                         self._renew_what_wants_it(member)
                     if update.topic in left:
+                        self._renew_what_it_came_back_to(member, update)
                         return
                 case CatchUp(topic=topic):
                     self._behind.setdefault(topic, set()).add(member)
@@ -213,6 +214,12 @@ class Hub:
         for board in speaker.subscriptions.boards.values():
             if board.wants_renewal:
                 self.renew(board, speaker)
+
+    def _renew_what_it_came_back_to(self, member: Member, update: Update) -> None:
+        """A record that ``member`` has just lost may be his again: the newer version was offered while he had it."""
+        if isinstance(member, Speaker) and self.listings.knows(update.topic, update.version + 1):
+            for board in member.subscriptions.boards.values():
+                self.renew(board, member)
 
     def renew(self, board: BoardOf, speaker: Speaker) -> None:
         """Ask the database for what ``board`` lists: who is not there yet comes onto it, who is too old gives way."""

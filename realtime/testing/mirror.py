@@ -19,6 +19,8 @@ class Mirror:
     def __init__(self, feed: type[Feed]) -> None:
         self._words = feed.words()
         self.epoch = ""
+        """Of what is held: a welcome with another one says that all of it is of another history."""
+        self._welcomed = ""
         self.records: dict[str, Frame] = {}
         self.boards: dict[str, list[str]] = {}
         self.topics: dict[str, str] = {}
@@ -37,15 +39,20 @@ class Mirror:
         if kind == f"{self._words.name}.update":
             self._update(frame)
         elif kind == "welcome":
-            self.epoch = frame["epoch"]
+            self._welcomed = frame["epoch"]
+            if not self.records:
+                self.epoch = self._welcomed
         elif kind == "subscribed":
             self._subscribed(frame)
         elif kind == "synced":
             self._synced(frame)
         elif kind == "board":
             self._board(frame)
-        elif kind == "revoked" or (kind == "error" and frame.get("code") == "not_found"):
+        elif kind == "revoked" or (kind == "error" and frame.get("code") in ("not_found", "unavailable")):
             self._end(frame["id"])
+        if kind in ("synced", "revoked", "heartbeat", "pong"):
+            loose = self.records.keys() - set(self._covered())
+            assert not loose, f"a state of {', '.join(loose)} came, and no topic has it"
 
     def judge(self, frame: Frame) -> Judgement:
         """Return what a client does with a state: take it, leave it, or subscribe again with what it holds."""
@@ -85,7 +92,10 @@ class Mirror:
             self.boards.setdefault(frame["id"], [])
         else:
             self.topics[frame["id"]] = str(self._words.key(topic))
-        if frame["reason"] in ("epoch", "ahead"):
+        if frame["reason"] == "epoch" and self.epoch != self._welcomed:
+            self.records.clear()
+            self.epoch = self._welcomed
+        if frame["reason"] == "ahead":
             self._doubtful |= self.records.keys()
 
     def _synced(self, frame: Frame) -> None:
