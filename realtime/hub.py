@@ -156,7 +156,11 @@ class Hub:
     def deliver(self, update: Update) -> None:
         """Take a committed update from the bus, in any order and any number of times."""
         for member in list(self._watchers.get(update.topic, ())):
-            self._perform(member, member.session.arrived(update))
+            effects = member.session.arrived(update)
+            if not effects and (member.session.sent(update.topic) or 0) >= update.version:
+                metrics.skipped.labels("duplicate").inc()
+            metrics.repaired.labels("gap").inc(sum(isinstance(effect, CatchUp) for effect in effects))
+            self._perform(member, effects)
         self.offer(update)
 
     def offer(self, update: Update) -> None:

@@ -75,7 +75,9 @@ class Member:
     def push(self, item: Item) -> None:
         """Have ``item`` written after what waits; never waits itself."""
         if self._ending is None:
+            before = self._outbox.superseded
             self._outbox.push(item, stalled=self._stalled_for() > self.STALLED_SECONDS)
+            metrics.skipped.labels("superseded").inc(self._outbox.superseded - before)
             if self._outbox.overflows(len(self.session.topics())):
                 self.cut(Close.TOO_SLOW)
             else:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from . import conf
+from . import conf, metrics
 from .capture.base import plain
 from .feeds import Feed, Viewer
 from .identity import Claim
@@ -14,10 +14,10 @@ from .masking import audience_of
 from .member import Member, Sink
 from .protocol.closing import Close
 from .protocol.frames import Update
-from .protocol.messages import Heartbeat, goodbye, spoken
+from .protocol.messages import Heartbeat, Revoked, goodbye, spoken
 from .protocol.outbox import Repeat, Say
 from .protocol.session import Send
-from .protocol.subscriptions import FORBIDDEN, Subscriptions
+from .protocol.subscriptions import FORBIDDEN, Subscriptions, Verdict
 
 
 class Speaker(Member):
@@ -44,13 +44,15 @@ class Speaker(Member):
         verdict = self.subscriptions.judge(send.update, visible=self.sees(send.update))
         if verdict.shown:
             self.push(replace(send, whole=self.subscriptions.wants_all(send.update.topic)))
-        for frame in verdict.said:
-            self.say(frame)
-        return verdict.left
+        return self._tell(verdict)
 
     def lose(self, topic: str) -> list[str]:
-        verdict = self.subscriptions.lose(topic, FORBIDDEN)
+        return self._tell(self.subscriptions.lose(topic, FORBIDDEN))
+
+    def _tell(self, verdict: Verdict) -> list[str]:
         for frame in verdict.said:
+            if isinstance(frame, Revoked):
+                metrics.topics_refused.labels(frame.reason).inc()
             self.say(frame)
         return verdict.left
 

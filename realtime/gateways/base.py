@@ -11,7 +11,7 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 from msgspec import UNSET, UnsetType
 
-from .. import conf
+from .. import conf, metrics
 from ..capture.base import plain
 from ..feeds import Feed, Viewer
 from ..hub import Hub
@@ -163,6 +163,7 @@ class Dialect:
         if refusal is not None:
             self._end_topic(chosen)
             await asyncio.sleep(max(0.0, started + conf.current().refusal_seconds - time.monotonic()))
+            metrics.topics_refused.labels(refusal.code).inc()
             self.speaker.say(refusal)
 
     def _unsubscribe(self, chosen: str) -> None:
@@ -181,4 +182,5 @@ class Dialect:
             self.hub.unwatch(self.speaker, topic)
 
     def _refuse(self, code: Refusal, message: str, chosen: str | UnsetType = UNSET) -> None:
+        metrics.topics_refused.labels(code).inc()
         self.speaker.say(Error(code, message, False, chosen))

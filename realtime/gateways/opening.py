@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
-from .. import conf
+from .. import conf, metrics
 from ..boards import Listing, filters_of
 from ..exceptions import BadFilter
 from ..listings import Listings
@@ -174,6 +174,8 @@ class Opening:
         heads = {topic: update.version for topic, update in newest.items()}
         held = {topic: self._cursors[topic] for topic in self._new if topic in self._cursors}
         judged = resumption(self._said.have, epoch=self.epoch, heads=heads, held=held, is_whole=is_whole)
+        if self._said.have is not None:
+            metrics.resumed.labels(judged.reason or "recovered").inc()
         self._speaker.say(Subscribed(self._said.id, self._said.topic, judged.recovered, judged.reason))
 
     def _say_synced(self, topics: Iterable[str], total: int) -> None:
