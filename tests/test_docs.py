@@ -126,6 +126,22 @@ def test_no_page_names_what_the_code_does_not_have() -> None:
     assert set(re.findall(r"^\| `([A-Z_]+)`", environment, re.MULTILINE)) == set(VARIABLES)
 
 
+INVARIANTS = ROOT / "docs/explanation/invariants.md"
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([\w/.]+\.py::test_\w+)`", INVARIANTS.read_text()))))
+def test_a_test_that_shows_an_invariant_exists(name: str) -> None:
+    file, _, test = name.partition("::")
+    assert re.search(rf"^(async )?def {test}\(", (ROOT / file).read_text(), re.MULTILINE)
+
+
+def test_every_invariant_and_every_mutant_has_its_row() -> None:
+    rows = re.findall(r"^\| (I\d+) \| .* \| .*::test_", INVARIANTS.read_text(), re.MULTILINE)
+    assert rows == [f"I{number}" for number in range(1, 22)]
+    mutants = re.findall(r"^\| `(\w+)` \|", INVARIANTS.read_text(), re.MULTILINE)
+    assert mutants == re.findall(r"^    (\w+),$", (ROOT / "realtime/tests/mutants.py").read_text(), re.MULTILINE)
+
+
 def targets(page: Path) -> Iterator[str]:
     """Where the links and images of ``page`` lead; code is no link."""
     text = re.sub(r"^( *)```.*?^\1```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
