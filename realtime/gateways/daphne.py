@@ -139,7 +139,8 @@ class Request(WebRequest):
             self.flow = Flow()
             self.registerProducer(self.flow, True)
         elif self.flow is not None and not message.get("more_body"):
-            self.unregisterProducer()
+            if self.channel is not None:  # whoever has left a moment ago took it along
+                self.unregisterProducer()
             self.flow = None
         return self.flow
 
