@@ -41,10 +41,6 @@ class Listings:
         if not of_kind:
             self._by_gates.pop(kind, None)
 
-    def forget_versions(self) -> None:
-        """Know no version of any record: those that were offered are of another history."""
-        self._newest.clear()
-
     def all(self) -> list[tuple[BoardOf, Speaker]]:
         of_values = (boards for of_kind in self._by_gates.values() for boards in of_kind.values())
         return [entry for boards in of_values for entry in boards.items()]

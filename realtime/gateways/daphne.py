@@ -151,7 +151,8 @@ class Request(WebRequest):
             if (b"Content-Type", b"text/event-stream") in message.get("headers", ()):
                 hold_little(self.channel.transport)
         elif self.flow is not None and not message.get("more_body"):
-            self.unregisterProducer()
+            if self.channel is not None:  # whoever has left a moment ago took it along
+                self.unregisterProducer()
             self.flow = None
         return self.flow
 

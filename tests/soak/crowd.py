@@ -122,7 +122,8 @@ class Crowd:
             if seconds > LATE and not late:
                 late = [self._why(viewer, heads) for viewer in waiting[:10]]
             if not waiting or seconds > within:
-                return {"seconds": seconds, "healed": not waiting, "late": late}
+                examples = self.world.ledger.examples
+                return {"seconds": seconds, "healed": not waiting, "late": late, "examples": examples}
             await asyncio.sleep(0.03)
 
     def _why(self, viewer: Any, heads: Any) -> str:
@@ -133,7 +134,8 @@ class Crowd:
             if frame["version"] < heads.versions.get(key, 0)
         }
         state = "no line" if line is None else f"open {line.is_open}, complete {viewer.is_complete()}"
-        return f"{viewer}: {state}, behind {behind}, not opened {sorted(getattr(viewer, '_open', ()))}"
+        opening = sorted(getattr(viewer, "_open", ()))
+        return f"{viewer}: {state}, behind {behind}, not opened {opening}, said {[*viewer.said]}"
 
     async def converged(self, *, within: float) -> dict[str, Any]:
         """Nobody writes: wait until each viewer sees exactly what the masked rows are; return how long it took."""

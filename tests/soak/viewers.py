@@ -3,6 +3,7 @@
 import asyncio
 import random
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -45,6 +46,8 @@ class Viewer(ABC):
         self.line: Line | None = None
         self.idle = False
         """There is nothing for this viewer to look at now."""
+        self.said: deque[str] = deque(maxlen=12)
+        """What came last beside states and heartbeats, for whoever asks why this viewer has not healed."""
         self._tries = 0
 
     @abstractmethod
@@ -143,6 +146,8 @@ class Viewer(ABC):
         frame = msgspec.json.decode(raw)
         if frame["type"] == "order.update":
             self._note(frame, raw)
+        elif frame["type"] != "heartbeat":
+            self.said.append(raw[:120].decode())
         self.take(frame, raw)
 
     def _note(self, frame: Frame, raw: bytes) -> None:
@@ -264,6 +269,7 @@ class Synced(Viewer):
         elif kind == "synced":
             self._open.discard(frame["id"])
         elif kind == "revoked":
+            self._open.discard(frame["id"])  # it may have ended before it was complete
             asyncio.get_running_loop().call_later(1, self._subscribe)
         elif kind == "heartbeat":
             self._verify(frame["verified_at"])

@@ -99,7 +99,7 @@ class Watcher:
         if self.record is not None:
             self.mirror = Mirror(DeliveryFeed)
             self.mirror.topics["plain"] = str(self.record)
-            self.member = Member(self.viewer, self.sink)
+            self.member = Member(self.viewer, self.sink, DeliveryFeed)
             if not await Hub.current().join(self.member, DeliveryFeed.topic(self.record)):
                 self.sink.code = 4404
             return
@@ -111,7 +111,8 @@ class Watcher:
             said: Frame = {"type": "subscribe", "id": ask.id, "topic": ask.topic, "mode": ask.mode}
             if ask.key is None:
                 said |= {"filter": ask.filter, "limit": ask.limit}
-            self.dialect.heard(json.dumps(said | ({"have": have} if have else {})))
+            text = json.dumps(said | ({"have": have} if have else {}))
+            self.dialect.heard(text, len(text))
 
     def leave(self) -> None:
         """Close the socket; the client keeps what it holds."""

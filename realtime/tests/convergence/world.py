@@ -17,6 +17,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from realtime import brokers, log, relay
+from realtime.batch import Batch
 from realtime.hub import Hub
 from realtime.models import Epoch, Event, Stream
 from realtime.protocol.codec import Hints
@@ -38,8 +39,8 @@ SHRUNK = {
     "CATCH_UP_LIMIT": CATCH_UP_LIMIT,
     "PENDING_FRAMES": 4,
 }
-STANDING = 2
-"""Tasks of a hub at rest: its ear, and the repair that waits for ever."""
+STANDING = 3
+"""Tasks of a hub at rest: its ear, its guard, and the repair that waits for ever."""
 
 
 class Threads:
@@ -127,7 +128,7 @@ class World:
         members = [watcher.member for watcher in self.watchers if watcher.member is not None and self._reads(watcher)]
         writing = any(m._writing is not None or (m._closing and not m._closing.done()) for m in members)
         reader = self.hub._reader
-        return len(self.hub.tasks) == STANDING and not writing and (reader is None or reader._reading is None)
+        return len(self.hub.tasks) == STANDING and not writing and (reader is None or not reader.is_reading)
 
     def _reads(self, watcher: Watcher) -> bool:
         return watcher.sink.reads.is_set()
@@ -234,6 +235,7 @@ async def world(threads: Threads, seed: int) -> AsyncIterator[World]:
             enter(mock.patch.object(relay, name))
         enter(mock.patch.object(Repair, "run", _for_ever))
         enter(mock.patch.object(Repair, "UNDER_WAY", 0))
+        enter(mock.patch.object(Batch, "APART", 0.0))
         Hub._hubs.pop(asyncio.get_running_loop(), None)
         found = World(threads, bus)
         await found.begin()
