@@ -72,6 +72,10 @@ class Bus:
         await listening
 
 
+def _has(ear: Socket | Bus, words: str) -> bool:
+    return ear.has(words)
+
+
 async def watch(task: dict[str, Any]) -> list[list[tuple[str, int]]]:
     """Return what came to each ear."""
     loop = asyncio.get_running_loop()
@@ -90,7 +94,7 @@ async def watch(task: dict[str, Any]) -> list[list[tuple[str, int]]]:
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     ends, came = time.monotonic() + QUIET, -1
-    while time.monotonic() < ends and not all(ear.has(task["last"]) for ear in ears):
+    while time.monotonic() < ends and not all(map(_has, ears, task["lasts"])):
         total = sum(len(ear.heard) if isinstance(ear, Bus) else len(ear.texts) for ear in ears)
         if total != came:
             ends, came = time.monotonic() + QUIET, total

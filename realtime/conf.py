@@ -69,6 +69,14 @@ class Settings:
     """Frames a client may send at once; beyond it ``inbound_rate`` rules."""
     inbound_rate: float = 2.0
     """Frames a second that a client may send for long; above it the socket is closed with 4429."""
+    stream_seconds: float = 600.0
+    """How long an event stream lasts, give or take a fifth; then it ends cleanly and its client comes back."""
+    stream_comment_seconds: float = 15.0
+    """How often an event stream without news carries a comment, so that no proxy takes it for dead."""
+    stream_retry_seconds: float = 3.0
+    """After how long the client of a broken event stream comes back, give or take a half."""
+    wait_seconds: float = 25.0
+    """Longest wait of a poll (``?wait=``): common proxies give up after 30 s at the earliest."""
     hint_groups: bool = True
     """Listen on the layer's group ``<feed>_<key>`` of each watched record, for code that still sends there."""
 

@@ -20,7 +20,8 @@ from .identity import Claim
 from .limits import Bucket
 from .member import Member
 from .protocol.closing import Close
-from .protocol.messages import Auth, BadFrame, NotAFrame, heard
+from .protocol.messages import Auth, BadFrame, NotAFrame, TooBig, goodbye, heard, spoken
+from .tasks import failed
 
 logger = logging.getLogger("realtime.consumers")
 
@@ -97,11 +98,12 @@ class SyncConsumer(RefusingConsumer):
             reader = Hub.current().start()
             claim = await reader.redeem(ticket) if ticket else claim
             user = await self._user(claim, is_new=bool(ticket))
-        except DatabaseError:
-            logger.exception("who opens a socket could not be read now")
+        except DatabaseError as error:
+            failed("who opens a socket", error)
             await self.refuse(Close.INTERNAL, started)
             return
         if user is None:
+            await self._say_goodbye(Close.NOT_AUTHENTICATED)
             await self.refuse(Close.NOT_AUTHENTICATED, started)
         elif self._speaks:
             self._dialect = Dialect(feed, feed.viewer(user), self, claim)
@@ -132,8 +134,8 @@ class SyncConsumer(RefusingConsumer):
         self._member = Member(viewer, self, feed, claim)
         try:
             return await Hub.current().join(self._member, feed.topic(key), snapshot=query.get("snapshot") != ["0"])
-        except DatabaseError:
-            logger.exception("a socket could not join now")
+        except DatabaseError as error:
+            failed("join", error)
             self._member.end(Close.INTERNAL)
             return True
 
@@ -151,7 +153,8 @@ class SyncConsumer(RefusingConsumer):
         """Hear a client of the sync dialect, ignore any other; end one that says too much."""
         settings = conf.current()
         most = settings.frame_bytes if self._dialect is None else settings.subscribe_bytes
-        if len(bytes_data or (text_data or "").encode("utf-8", "surrogatepass")) > most:
+        size = len(bytes_data or (text_data or "").encode("utf-8", "surrogatepass"))
+        if size > most:
             await self._end(Close.TOO_BIG)
         elif not self._inbound.allow(now=time.monotonic()):
             await self._end(Close.LIMITED)
@@ -161,7 +164,7 @@ class SyncConsumer(RefusingConsumer):
             if text_data is None:
                 await self._end(Close.PROTOCOL_ERROR)
             else:
-                self._dialect.heard(text_data)
+                self._dialect.heard(text_data, size)
 
     async def _heard_of(self, text: str | None) -> None:
         """Take the first words of a client that has not said who it is: ``auth``, or it is not heard."""
@@ -169,7 +172,7 @@ class SyncConsumer(RefusingConsumer):
         self._nobody_yet.cancel()
         self._nobody_yet = None
         said = None
-        with suppress(NotAFrame, BadFrame):
+        with suppress(NotAFrame, BadFrame, TooBig):
             said = heard(text or "")
         if isinstance(said, Auth):
             await self._open(said.ticket, None, time.monotonic())
@@ -177,8 +180,16 @@ class SyncConsumer(RefusingConsumer):
             await self._end(Close.NOT_AUTHENTICATED)
 
     async def _end(self, code: Close) -> None:
-        metrics.refused.labels(str(code.value)).inc()
-        await self.close(code)
+        if self._dialect is not None:
+            self._dialect.end(code)
+        else:
+            await self._say_goodbye(code)
+            metrics.refused.labels(str(code.value)).inc()
+            await self.close(code)
+
+    async def _say_goodbye(self, code: Close) -> None:
+        if self._speaks:
+            await self.write(spoken(goodbye(code)))
 
     async def websocket_disconnect(self, message: Any) -> None:
         if self._nobody_yet is not None:

@@ -89,6 +89,24 @@ class Choices:
     sources: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One version on the way up: its entry, and the update to be masked for ``audience``."""
+
+    entry: Entry
+    update: Update
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """A page of versions, oldest first. ``following``: the ``after`` of the next page. ``floor``: oldest kept."""
+
+    passages: list[Passage]
+    following: int | None
+    floor: int | None
+
+
 ALL = Wanted()
 
 
@@ -110,6 +128,27 @@ def timeline(
             break
     older = entries[limit - 1].version if len(entries) > limit else None
     return Timeline(entries[:limit], older, _events(topic).aggregate(oldest=Min("version"))["oldest"])
+
+
+def following(topic: str, viewer: Viewer, *, after: int = 0, limit: int = 50) -> Passages | None:
+    """Return up to ``limit`` versions above ``after``, oldest first; ``None``: no such record for this viewer."""
+    audience = audience_now(topic, viewer)
+    if audience is None:
+        return None
+    limit = max(1, min(limit, MOST))
+    passages: list[Passage] = []
+    below = after
+    while len(passages) <= limit:
+        batch = list(_events(topic).filter(version__gt=below).order_by("version")[: MOST + 1])
+        for event in batch:
+            if _audience_of(event, viewer) == audience:
+                entry = _entry(feed_of(topic), event, viewer, audience)
+                passages.append(Passage(entry, log.update_of(event), audience))
+        if len(batch) <= MOST:
+            break
+        below = batch[-1].version
+    more = passages[limit - 1].entry.version if len(passages) > limit else None
+    return Passages(passages[:limit], more, _events(topic).aggregate(oldest=Min("version"))["oldest"])
 
 
 def choices(topic: str, viewer: Viewer) -> Choices:

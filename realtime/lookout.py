@@ -3,7 +3,7 @@
 Everything here is a few light statements and knows no socket.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,13 @@ from .boards import Listing
 from .capture.base import plain
 from .feeds import feed_named
 from .models import Epoch, Event
+from .protocol.frames import Update
 
 MOVED_AT_MOST = 5000
 """Events of one look; when more have been settled the boards are read anew."""
+
+RETURNED_AT_MOST = 200
+"""Records that moved while a client was away; beyond it the board is read anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +78,53 @@ def listed(listing: Listing, limit: int) -> tuple[list[Any], int]:
     rows = feed.model._base_manager.using(conf.current().database).filter(listing.query(paths))
     keys = list(rows.order_by(*feed.newest_first).values_list("pk", flat=True)[:limit])
     return keys, len(keys) if len(keys) < limit else rows.count()
+
+
+def held(listing: Listing, limit: int, *, after: int, lists: Callable[[Update], bool]) -> dict[str, int] | None:
+    """Return what a client still holds that had all of a board up to the position ``after``, and nothing since.
+
+    Topics with their versions: members that have not moved, and what was listed then and is not any more. ``None``:
+    it cannot be told (trimmed, too much, a restored database, or more records than the board has places).
+    ``lists``: whether the board has a record in that version.
+    """
+    feed = feed_named(listing.feed)
+    # In this order: what moves between two of these statements is seen as moved, never as held.
+    keys, total = listed(listing, limit)
+    heads = log.heads([feed.topic(key) for key in keys])
+    first = _first_moved(after, position(), feed.name)
+    if first is None:
+        return None
+    before = {topic: _before(event) for topic, event in first.items()}
+    were = {topic for topic, update in before.items() if update is not None and lists(update)}
+    now = {feed.topic(key) for key in keys}
+    if max(total, total - len((now & first.keys()) - were) + len(were - now)) > limit:
+        return None  # which of them had a place on the board is not known
+    still = {topic: version for topic, version in heads.items() if topic not in first}
+    return still | {topic: first[topic].version - 1 for topic in were - now}
+
+
+def _first_moved(after: int, pos: int, name: str) -> dict[str, Event] | None:
+    """Return the first event after the position ``after`` of each topic of a feed; ``None``: they are not all known."""
+    using = conf.current().database
+    wanted = Event.objects.using(using).filter(Q(pos__gt=after) | Q(pos=None))
+    rows = list(wanted.values_list("pos", "topic", "version")[: MOVED_AT_MOST + 1])
+    settled = sum(1 for given, _, _ in rows if given is not None and given <= pos)
+    if len(rows) > MOVED_AT_MOST or settled != pos - after:
+        return None
+    first: dict[str, int] = {}
+    for _, topic, version in rows:
+        if topic.startswith(f"{name}."):
+            first[topic] = min(version, first.get(topic, version))
+    if len(first) > RETURNED_AT_MOST:
+        return None
+    conditions = Q()
+    for topic, version in first.items():
+        conditions |= Q(topic=topic, version=version)
+    events = Event.objects.using(using).filter(conditions) if first else []
+    found = {event.topic: event for event in events}
+    return found if found.keys() == first.keys() else None
+
+
+def _before(event: Event) -> Update | None:
+    state = log.state_before(event)
+    return None if state is None else Update(event.topic, event.version - 1, state, (), "")

@@ -27,6 +27,11 @@ class Reader:
         self._epochs: Batch[str, str] = Batch(lambda asked: self.call(lambda: dict.fromkeys(asked, log.epoch())))
         self._queued: dict[Hashable, asyncio.Future[Any]] = {}
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether somebody waits for a read that is shared."""
+        return any(batch.is_reading for batch in (self._states, self._accounts, self._epochs))
+
     async def state(self, topic: str) -> Update | None:
         """Return the newest state, read after this call was made; ``None`` where there is no such record."""
         return (await self.states([topic])).get(topic)

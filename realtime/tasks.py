@@ -59,6 +59,9 @@ class Tasks:
 
 
 def failed(part: str, error: Exception) -> None:
-    """Say that ``part`` failed and is tried again."""
+    """Say that ``part`` failed and is tried again, by us or by a client that comes back.
+
+    One line and no traceback: when the database is away there are hundreds, and each says the same.
+    """
     metrics.failures.labels(part).inc()
     logger.warning("%s failed and is tried again: %s", part, error)

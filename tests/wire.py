@@ -9,7 +9,7 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455's; the same each time, so the same 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
-def handshake(server: Server, path: str, *, session: str = "", origin: str | None = "") -> bytes:
+def handshake(server: Server, path: str, *, session: str = "", origin: str | None = "", protocol: str = "") -> bytes:
     """Return a request to open a socket; ``origin`` '' is the server's own, ``None`` sends no such header."""
     lines = [
         f"GET {path} HTTP/1.1",
@@ -20,6 +20,7 @@ def handshake(server: Server, path: str, *, session: str = "", origin: str | Non
         "Sec-WebSocket-Version: 13",
         *([] if origin is None else [f"Origin: {origin or server.url}"]),
         *([f"Cookie: sessionid={session}"] if session else []),
+        *([f"Sec-WebSocket-Protocol: {protocol}"] if protocol else []),
     ]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode()
 

@@ -12,20 +12,31 @@ from django.utils import timezone
 from msgspec import UNSET, UnsetType
 
 from .. import conf
-from ..boards import Listing, filters_of
 from ..capture.base import plain
-from ..exceptions import BadFilter
 from ..feeds import Feed, Viewer
 from ..hub import Hub
 from ..identity import Claim
 from ..member import Sink
 from ..protocol import messages
 from ..protocol.closing import Close
-from ..protocol.frames import Update
-from ..protocol.messages import Auth, BadFrame, Error, NotAFrame, Ping, Pong, Subscribe, Unsubscribe, User, Welcome
-from ..protocol.subscriptions import BoardOf, Record
+from ..protocol.messages import (
+    Auth,
+    BadFrame,
+    Error,
+    NotAFrame,
+    Ping,
+    Pong,
+    Refusal,
+    Subscribe,
+    TooBig,
+    Unsubscribe,
+    User,
+    Welcome,
+)
+from ..protocol.subscriptions import Record
 from ..speaker import Speaker
-from .opening import Opening
+from ..tasks import failed
+from .opening import Opening, board_asked
 
 logger = logging.getLogger("realtime.dialect")
 
@@ -45,8 +56,8 @@ class Dialect:
         self.hub.enrol(self.speaker)
         try:
             epoch = await reader.epoch()
-        except DatabaseError:
-            logger.exception("a socket could not be welcomed now")
+        except DatabaseError as error:
+            failed("welcome", error)
             self.speaker.end(Close.INTERNAL)
             return
         viewer = self.speaker.viewer
@@ -63,18 +74,20 @@ class Dialect:
         if key is not None:
             self._subscribe(Subscribe(feed.name, f"{feed.name}:{key}"))
 
-    def heard(self, text: str) -> None:
-        """Take a frame of the client. Never waits."""
+    def heard(self, text: str, size: int) -> None:
+        """Take a frame of the client, of ``size`` bytes. Never waits."""
+        if self.speaker.is_ending:
+            return
         try:
-            said = messages.heard(text)
+            said = messages.heard(text, is_long=size > conf.current().frame_bytes)
         except NotAFrame:
-            self.speaker.end(Close.PROTOCOL_ERROR)
+            self.end(Close.PROTOCOL_ERROR)
+            return
+        except TooBig:
+            self.end(Close.TOO_BIG)
             return
         except BadFrame as error:
             self._refuse("bad_frame", str(error), error.id)
-            return
-        if not isinstance(said, Subscribe) and len(text) > conf.current().frame_bytes:
-            self.speaker.end(Close.TOO_BIG)
             return
         match said:
             case Ping(n=n):
@@ -92,15 +105,19 @@ class Dialect:
         try:
             claim = await reader.redeem(ticket)
             user = (await reader.accounts([claim])).get(claim) if claim else None
-        except DatabaseError:
-            logger.exception("a ticket could not be read now")
-            self._refuse("unavailable", "this cannot be read now, take another ticket and try again")
+        except DatabaseError as error:
+            failed("ticket", error)
+            self._refuse("unavailable", "this cannot be read now: take another ticket, and try again")
             return
         if user is None or speaker.feed.viewer(user) != speaker.viewer:
             self.hub.leave(speaker)
             speaker.end_at_once(Close.NOT_AUTHENTICATED)
         else:
             speaker.claim = claim
+
+    def end(self, code: Close) -> None:
+        """Say goodbye behind what waits, and close with ``code``."""
+        self.speaker.end(code)
 
     def leave(self) -> None:
         """Forget the socket: its client has left."""
@@ -112,7 +129,7 @@ class Dialect:
     def _subscribe(self, said: Subscribe) -> None:
         subscriptions, settings = self.speaker.subscriptions, conf.current()
         board = subscriptions.words.board(said.topic)
-        if said.id in subscriptions:
+        if said.id in subscriptions or said.id in self._opening:
             self._refuse("duplicate_id", "this id is in use: unsubscribe it first, or choose another", said.id)
         elif board is not None and len(subscriptions.boards) >= settings.boards_at_most:
             self._refuse("limit", f"a socket has {settings.boards_at_most} boards at most", said.id)
@@ -133,28 +150,12 @@ class Dialect:
         self._open(said.id, partial(Opening(self.hub, self.speaker, said).record, record))
 
     def _subscribe_board(self, said: Subscribe, name: str) -> None:
-        feed, viewer = self.speaker.feed, self.speaker.viewer
-        declared = feed.boards.get(name)
-        conditions = declared.conditions(role=viewer.role, viewer_id=viewer.id) if declared else None
-        if conditions is None:
-            self._refuse("forbidden", "there is no such board for you", said.id)
+        board = board_asked(self.speaker, said, name)
+        if isinstance(board, Error):
+            self.speaker.say(board)
             return
-        if said.mode == "all":
-            self._refuse("bad_frame", "a board has the mode latest only", said.id)
-            return
-        try:
-            listing = Listing(feed.name, conditions, filters_of(feed, said.filter or {}))
-        except BadFilter as error:
-            self._refuse("bad_filter", str(error), said.id)
-            return
-        speaker = self.speaker
-
-        def lists(update: Update) -> bool:
-            return update.state is not None and speaker.sees(update) and listing.has(update.state)
-
-        board = BoardOf(said.id, name, listing, lists, said.limit)
-        speaker.subscriptions.add_board(board)
-        self._open(said.id, partial(Opening(self.hub, speaker, said).board, board))
+        self.speaker.subscriptions.add_board(board)
+        self._open(said.id, partial(Opening(self.hub, self.speaker, said).board, board))
 
     def _open(self, chosen: str, work: Callable[[], Awaitable[Error | None]]) -> None:
         self._opening[chosen] = self.hub.tasks.spawn(self._opened(chosen, work, time.monotonic()))
@@ -162,14 +163,21 @@ class Dialect:
     async def _opened(self, chosen: str, work: Callable[[], Awaitable[Error | None]], started: float) -> None:
         try:
             refusal = await work()
-        except DatabaseError:
-            logger.exception("a topic could not be read now")
-            refusal = Error("unavailable", "this cannot be read now", True, chosen, 1000)
+            await self._refused(chosen, refusal, started)
+        except DatabaseError as error:
+            failed("topic", error)
+            await self._refused(chosen, Error("unavailable", "this cannot be read now", True, chosen, 1000), started)
+        except Exception:
+            logger.exception("a topic could not be opened")
+            self.end(Close.INTERNAL)
         finally:
-            self._opening.pop(chosen, None)
+            if self._opening.get(chosen) is asyncio.current_task():
+                del self._opening[chosen]
+
+    async def _refused(self, chosen: str, refusal: Error | None, started: float) -> None:
+        """Say why a topic is not opened; missing and forbidden look alike in time too (I20)."""
         if refusal is not None:
             self._end_topic(chosen)
-            # Missing and forbidden look alike in time too (I20).
             await asyncio.sleep(max(0.0, started + conf.current().refusal_seconds - time.monotonic()))
             self.speaker.say(refusal)
 
@@ -188,5 +196,5 @@ class Dialect:
         for topic in subscriptions.remove(chosen):
             self.hub.unwatch(self.speaker, topic)
 
-    def _refuse(self, code: str, message: str, chosen: str | UnsetType = UNSET) -> None:
+    def _refuse(self, code: Refusal, message: str, chosen: str | UnsetType = UNSET) -> None:
         self.speaker.say(Error(code, message, False, chosen))

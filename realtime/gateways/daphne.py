@@ -7,6 +7,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -41,6 +42,17 @@ class Server(StockServer):
         channel.requestFactory = Request
         return channel
 
+    def create_application(self, protocol: Any, scope: Any) -> Any:
+        """Run the application; when it leaves a response in the middle, the connection ends with it.
+
+        The stock server would keep the line of a stream that was given up for as long as its reader likes.
+        """
+        queue = super().create_application(protocol, scope)
+        running = self.connections.get(protocol, {}).get("application_instance")
+        if running is not None and isinstance(protocol, Request):
+            running.add_done_callback(lambda _: protocol.give_up())
+        return queue
+
     async def handle_reply(self, protocol: Any, message: Any) -> None:
         """Hand over what an application sends, and return when the line takes more.
 
@@ -54,30 +66,39 @@ class Server(StockServer):
             await flow.is_open.wait()
 
     def kill_all_applications(self) -> Any:
-        """Take no more sockets, say goodbye to all, wait up to ``drain_seconds``, then end what is left."""
+        """Take no more, say goodbye to sockets and streams, wait up to ``drain_seconds``, then end what is left."""
         for port in self._ports:
             port.stopListening()
         sockets = [protocol for protocol in self.connections if isinstance(protocol, Socket)]
-        logger.info("draining %d sockets", len(sockets))
+        requests = [
+            details["application_instance"]
+            for protocol, details in self.connections.items()
+            if isinstance(protocol, Request) and "application_instance" in details
+        ]
+        logger.info("draining %d sockets, %d requests", len(sockets), len(requests))
         Hub.current().drain()
-        return self._drained(sockets)
+        return self._drained(sockets, requests)
 
     @defer.inlineCallbacks
-    def _drained(self, sockets: "list[Socket]") -> Any:
+    def _drained(self, sockets: "list[Socket]", requests: "list[asyncio.Future[None]]") -> Any:
         window = conf.current().drain_seconds
-        yield self._until_closed(sockets, window / 2)
+
+        def is_under_way() -> bool:
+            return any(left.state != left.STATE_CLOSED for left in sockets) or not all(r.done() for r in requests)
+
+        yield self._while(is_under_way, window / 2)
         for left in sockets:  # those of other consumers
             if left.state == left.STATE_OPEN:
                 left.serverClose(code=int(Close.DRAIN))  # autobahn takes no enum
-        yield self._until_closed(sockets, window / 2)
+        yield self._while(is_under_way, window / 2)
         for details in self.connections.values():
             details.setdefault("application_instance", _Ended())
         yield super().kill_all_applications()
 
     @defer.inlineCallbacks
-    def _until_closed(self, sockets: "list[Socket]", within: float) -> Any:
+    def _while(self, is_under_way: Callable[[], bool], within: float) -> Any:
         until = time.monotonic() + within
-        while time.monotonic() < until and any(left.state != left.STATE_CLOSED for left in sockets):
+        while time.monotonic() < until and is_under_way():
             yield task.deferLater(reactor, 0.02)
 
 
@@ -99,6 +120,16 @@ class Flow:
         self.is_open.set()
 
 
+KERNEL_BYTES = 128 * 1024
+"""What the kernel may hold for a reader; left to itself it takes megabytes of states that are long past."""
+
+
+def hold_little(transport: Any) -> None:
+    line = transport.getHandle()
+    if isinstance(line, socket.socket):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+
+
 class Request(WebRequest):
     """A request that may become a socket: then it hands over what the client sent right behind its handshake.
 
@@ -107,13 +138,21 @@ class Request(WebRequest):
 
     flow: Flow | None = None
 
+    def give_up(self) -> None:
+        """Cut the line of an answer that will not be completed."""
+        if self._response_started and not (self.finished or self._disconnected or self.channel is None):
+            self.channel.transport.abortConnection()
+
     def flow_of(self, message: Any) -> Flow | None:
         """Return whether the line takes more of this response; the last part of it waits for nothing."""
         if message["type"] == "http.response.start" and self.producer is None and not self.finished:
             self.flow = Flow()
             self.registerProducer(self.flow, True)
+            if (b"Content-Type", b"text/event-stream") in message.get("headers", ()):
+                hold_little(self.channel.transport)
         elif self.flow is not None and not message.get("more_body"):
-            self.unregisterProducer()
+            if self.channel is not None:  # whoever has left a moment ago took it along
+                self.unregisterProducer()
             self.flow = None
         return self.flow
 
@@ -132,17 +171,12 @@ class Socket(WebSocketProtocol):
 
     flow: Flow | None = None
 
-    KERNEL_BYTES = 128 * 1024
-    """What the kernel may hold for a reader; left to itself it takes megabytes of states that are long past."""
-
     def onOpen(self) -> None:  # noqa: N802 (autobahn names it)
         super().onOpen()
         self.flow = Flow()
         self.transport.unregisterProducer()  # the HTTP channel's, which would stop us hearing a slow reader
         self.transport.registerProducer(self.flow, True)
-        line = self.transport.getHandle()
-        if isinstance(line, socket.socket):
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.KERNEL_BYTES)
+        hold_little(self.transport)
 
     def onAutoPingTimeout(self) -> None:  # noqa: N802 (autobahn names it)
         """Say why a silent peer is left, then leave him; the stock server cuts the line."""

@@ -1,24 +1,61 @@
 """Opening a topic of the sync dialect, in the order of PROTOCOL §3: hold, read, say what follows, send, release."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
 
 from .. import conf
-from ..hub import Hub
+from ..boards import Listing, filters_of
+from ..exceptions import BadFilter
+from ..listings import Listings
+from ..member import Member
 from ..protocol.frames import Update
 from ..protocol.messages import Error, Subscribe, Subscribed
 from ..protocol.resume import cursors, resumption
-from ..protocol.subscriptions import FILTERED, FORBIDDEN, BoardOf, Record
+from ..protocol.subscriptions import FILTERED, FORBIDDEN, LIMIT, BoardOf, Record
 from ..reader import Reader
 from ..speaker import Speaker
+
+
+class Host(Protocol):
+    """What opening needs of the hub. A poll, which watches nothing, brings a host of its own."""
+
+    members: dict[Member, None]
+    listings: Listings
+
+    def start(self) -> Reader: ...
+    async def ready_for_boards(self) -> Reader: ...
+    def hold(self, member: Member, topic: str, *, after: int | None = None) -> None: ...
+    def release(self, member: Member, topic: str, updates: Collection[Update], *, silent: bool = False) -> None: ...
+    def unwatch(self, member: Member, topic: str) -> None: ...
+
+
+def board_asked(speaker: Speaker, said: Subscribe, name: str) -> BoardOf | Error:
+    """Return the board ``name`` as ``said`` asks for it, or why this viewer does not get it."""
+    feed, viewer = speaker.feed, speaker.viewer
+    declared = feed.boards.get(name)
+    conditions = declared.conditions(role=viewer.role, viewer_id=viewer.id) if declared else None
+    if conditions is None:
+        return Error("forbidden", "there is no such board for you", False, said.id)
+    if said.mode == "all":
+        return Error("bad_frame", "a board has the mode latest only", False, said.id)
+    try:
+        listing = Listing(feed.name, conditions, filters_of(feed, said.filter or {}))
+    except BadFilter as error:
+        return Error("bad_filter", str(error), False, said.id)
+
+    def lists(update: Update) -> bool:
+        return update.state is not None and speaker.sees(update) and listing.has(update.state)
+
+    return BoardOf(said.id, name, listing, lists, said.limit)
 
 
 class Opening:
     """One ``subscribe``: from the reservation of its id to ``synced``, or to the error that is answered."""
 
-    def __init__(self, hub: Hub, speaker: Speaker, said: Subscribe) -> None:
+    def __init__(self, hub: Host, speaker: Speaker, said: Subscribe) -> None:
         self._hub, self._speaker, self._said = hub, speaker, said
         self._words = speaker.subscriptions.words
-        self._epoch = ""
+        self.epoch = ""
         self._cursors: dict[str, int] = {}
         self._new: list[str] = []
 
@@ -35,6 +72,8 @@ class Opening:
         updates, is_whole = [update], True
         if record.whole and topic in self._new:
             updates, is_whole = await self._every_version(reader, update)
+            # Another topic of this socket may have brought the newest state meanwhile.
+            is_whole &= self._speaker.session.sent(topic) in (None, self._cursors.get(topic))
         if self._is_open():
             self._say_subscribed({topic: update}, is_whole=is_whole)
             self._hub.release(self._speaker, topic, updates)
@@ -51,7 +90,7 @@ class Opening:
             topics = [self._speaker.feed.topic(key) for key in keys]
             self._hold(topics)
             found = await self._states(reader, topics)
-            left = await self._left(reader, topics)
+            left = await self._left(reader, board, topics)
             if self._is_open():
                 self._show(board, {topic: found[topic] for topic in topics if topic in found}, total, left)
         finally:
@@ -62,21 +101,30 @@ class Opening:
         return None
 
     def _show(self, board: BoardOf, found: Mapping[str, Update], total: int, left: Mapping[str, str]) -> None:
+        newest = {**found, **(board.passed or {})}
         members = self._speaker.subscriptions.opened(board, found, total)
         self._say_subscribed(members)
         for topic, update in members.items():
             self._hold([topic])
             self._hub.release(self._speaker, topic, [update])
-        gone = {topic: reason for topic, reason in left.items() if topic not in members}
+        # Whoever was listed, and left or gave way while the board was read, is not among those who had left before.
+        passed = {t: self._why_not(board, newest.get(t)) for t in sorted(self._cursors) if t not in left}
+        gone = {topic: reason for topic, reason in {**left, **passed}.items() if topic not in members}
         if gone:
             self._speaker.say(self._words.removed(board.id, gone))
         self._say_synced(board.members, board.total)
 
+    def _why_not(self, board: BoardOf, update: Update | None) -> str:
+        """Return why a record is not on the board in this version."""
+        if update is None or not self._speaker.sees(update):
+            return FORBIDDEN
+        return LIMIT if board.lists(update) else FILTERED
+
     async def _weigh(self, reader: Reader) -> None:
         """Take the client's cursors, unless they are of another history."""
-        self._epoch = await reader.epoch()
+        self.epoch = await reader.epoch()
         feed = self._speaker.feed
-        held = cursors(self._said.have, epoch=self._epoch)
+        held = cursors(self._said.have, epoch=self.epoch)
         self._cursors = {feed.topic(key): held[text] for text in held if (key := feed.key(text)) is not None}
 
     def _hold(self, topics: Iterable[str]) -> None:
@@ -108,11 +156,16 @@ class Opening:
         is_whole = bool(found) and len(found) == found[-1].version - held
         return [u for u in found[:-1] if self._speaker.sees(u)] + found[-1:], is_whole
 
-    async def _left(self, reader: Reader, topics: Iterable[str]) -> dict[str, str]:
+    async def _left(self, reader: Reader, board: BoardOf, topics: Iterable[str]) -> dict[str, str]:
         """Return which records the client holds that are not listed any more, and what he may know of why."""
         gone = self._cursors.keys() - set(topics)
         newest = await reader.missed(dict.fromkeys(gone, -1), limit=0) if gone else {}
-        return {t: FILTERED if any(map(self._speaker.sees, newest[t])) else FORBIDDEN for t in sorted(gone)}
+        return {topic: self._reason(board, newest[topic]) for topic in sorted(gone)}
+
+    def _reason(self, board: BoardOf, newest: Iterable[Update]) -> str:
+        if not any(map(self._speaker.sees, newest)):
+            return FORBIDDEN
+        return LIMIT if any(map(board.lists, newest)) else FILTERED
 
     def _is_open(self) -> bool:
         return self._said.id in self._speaker.subscriptions and self._speaker in self._hub.members
@@ -120,7 +173,7 @@ class Opening:
     def _say_subscribed(self, newest: Mapping[str, Update], *, is_whole: bool = True) -> None:
         heads = {topic: update.version for topic, update in newest.items()}
         held = {topic: self._cursors[topic] for topic in self._new if topic in self._cursors}
-        judged = resumption(self._said.have, epoch=self._epoch, heads=heads, held=held, is_whole=is_whole)
+        judged = resumption(self._said.have, epoch=self.epoch, heads=heads, held=held, is_whole=is_whole)
         self._speaker.say(Subscribed(self._said.id, self._said.topic, judged.recovered, judged.reason))
 
     def _say_synced(self, topics: Iterable[str], total: int) -> None:

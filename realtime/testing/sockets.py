@@ -129,6 +129,10 @@ class Socket:
         """Send ``text`` as it is."""
         await self._communicator.send_input({"type": "websocket.receive", "text": text})
 
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a binary message."""
+        await self._communicator.send_input({"type": "websocket.receive", "bytes": data})
+
     async def closed(self) -> int:
         """Read to the end; return the code that the server closes with."""
         while self.code is None:

@@ -1,18 +1,22 @@
 """Coming back with ``have``: exactly what was missed, or the state and the reason why not (I7, I14)."""
 
+import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
 from realtime import log
+from realtime.boards import Listing
+from realtime.hub import Hub
 from realtime.models import Event
 from realtime.testing.mirror import Mirror
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, user
-from realtime.tests.syncing import change, client
+from realtime.tests.syncing import auditor, change, client
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
 
@@ -162,6 +166,76 @@ async def test_a_board_returns_with_what_it_missed_only() -> None:
         )
         again = await viewer.subscribe("c", "deliveries:mine", have=mirror.have())
         assert [frame["type"] for frame in again] == ["subscribed", "synced"]
+
+
+async def test_who_leaves_a_board_while_it_is_read_is_said_to_be_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client holds three; one leaves, and one gives way to a newer record, after the list was read."""
+    boss, other = await sync_to_async(auditor)(), await sync_to_async(user)()
+    records = [await sync_to_async(delivery)(sender=other, id=UUID(int=number)) for number in (1, 2, 3)]
+    mirror = Mirror(DeliveryFeed)
+    async with client(boss, mirror) as viewer:
+        await viewer.subscribe("b", "deliveries:all", filter={"status": "waiting"}, limit=3)
+    async with client(boss, mirror) as viewer:
+        reader = Hub.current().start()
+        read = reader.listed
+
+        async def slow(listing: Listing, limit: int) -> Any:
+            found = await read(listing, limit)
+            await change(records[2], status="moving")
+            for number in (4, 5):
+                record = await sync_to_async(delivery)(sender=other, id=UUID(int=number))
+                async with asyncio.timeout(30):
+                    while not Hub.current().listings.knows(DeliveryFeed.topic(record.pk), 1):
+                        await asyncio.sleep(0.01)
+            return found
+
+        monkeypatch.setattr(reader, "listed", slow)
+        *_, board, synced = await viewer.subscribe(
+            "b", "deliveries:all", filter={"status": "waiting"}, limit=3, have=mirror.have()
+        )
+        gone = {removal["delivery_id"]: removal["reason"] for removal in board["removed"]}
+        assert gone == {str(records[0].pk): "limit", str(records[2].pk): "filtered"}
+        assert mirror.records.keys() == synced["deliveries"].keys()
+
+
+async def test_what_a_board_has_no_place_for_any_more_is_said_to_be_so() -> None:
+    me = await sync_to_async(user)()
+    records = await sync_to_async(lambda: [delivery(sender=me) for _ in range(3)])()
+    mirror = Mirror(DeliveryFeed)
+    async with client(me, mirror) as viewer:
+        await viewer.subscribe("b", "deliveries:mine")
+        assert len(mirror.boards["b"]) == len(records)
+    async with client(me, mirror) as viewer:
+        *_, board, synced = await viewer.subscribe("b", "deliveries:mine", limit=2, have=mirror.have())
+        assert [removal["reason"] for removal in board["removed"]] == ["limit"]
+        assert (len(synced["deliveries"]), synced["total"]) == (2, 3)
+
+
+async def test_a_promise_of_every_version_is_not_made_when_another_topic_was_quicker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = await changed(LAST)
+    epoch = await sync_to_async(log.epoch)()
+    have = {"epoch": epoch, "versions": {str(record.pk): 1}}
+    mirror = Mirror(DeliveryFeed)
+    mirror.records[str(record.pk)] = {"version": 1}
+    async with client(record.sender, mirror) as viewer:
+        mirror.topics = {"all": str(record.pk), "latest": str(record.pk)}
+        reader = Hub.current().start()
+        read, went_on = reader.missed, asyncio.Event()
+
+        async def slow(after: Any, **more: Any) -> Any:
+            await went_on.wait()
+            return await read(after, **more)
+
+        monkeypatch.setattr(reader, "missed", slow)
+        for name in ("all", "latest"):
+            await viewer.socket.say(type="subscribe", id=name, topic=f"delivery:{record.pk}", have=have, mode=name)
+        await viewer.until_type("synced", id="latest")
+        went_on.set()
+        await viewer.until_type("subscribed", id="all", recovered=False, reason="expired")
+        await viewer.until_type("synced", id="all")
+        assert [frame["version"] for frame in viewer.frames if frame["type"] == "delivery.update"] == [LAST]
 
 
 async def test_cursors_that_are_no_keys_are_nothing() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
 from django.db.models import F
-from django.test import Client
+from django.test import AsyncClient, Client
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from pytest_django import Settings
@@ -19,6 +20,7 @@ from realtime.exceptions import NoTokenKey
 from realtime.identity import Claim, claim_of
 from realtime.models import Ticket
 from realtime.testing import connect_as
+from realtime.tests.asking import browser
 from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, user
 from tests.threads import at_once
@@ -26,6 +28,7 @@ from tests.threads import at_once
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
 
 SYNC = "delivery-sync.v1"
+TICKETS = "/api/realtime/ticket"
 KEYS = {"new": "n" * 64, "old": "o" * 64}
 
 
@@ -144,7 +147,7 @@ async def test_who_says_anything_else_first_is_refused(said: str) -> None:
     async with connect_as(None, address(record), protocol=SYNC) as socket:
         await socket.send(said)
         assert await socket.closed() == 4401
-        assert socket.frames == []
+        assert [frame["type"] for frame in socket.frames] == ["goodbye"]
 
 
 async def test_who_never_says_who_he_is_is_refused(settings: Settings) -> None:
@@ -231,3 +234,63 @@ def test_without_a_key_no_token_is_issued_and_none_is_taken(settings: Settings) 
     with pytest.raises(NoTokenKey, match="TOKEN_KEYS"):
         bearer.issue(user(), timedelta(minutes=1))
     assert bearer.claim_in(forged(user(), "k" * 64, kid="new")) is None
+
+
+# -- Over HTTP.
+
+
+async def test_a_ticket_is_for_who_is_logged_in_or_shows_a_token(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "TOKEN_KEYS": KEYS, "REFUSAL_SECONDS": 0.01}
+    record = await sync_to_async(delivery)()
+    token = await sync_to_async(bearer.issue)(record.sender, timedelta(minutes=1))
+    async with browser(None) as nobody, browser(record.sender) as person:
+        assert (await nobody.post(TICKETS)).status_code == 401
+        assert (await nobody.post(TICKETS, headers={"authorization": f"Bearer {token}x"})).status_code == 401
+        assert (await person.post(TICKETS, headers={"authorization": "Bearer x"})).status_code == 401, "not the cookie"
+        assert (await person.get(TICKETS)).status_code == 405
+        answers = [await person.post(TICKETS), await nobody.post(TICKETS, headers={"authorization": f"Bearer {token}"})]
+        for answer in answers:
+            assert answer.json()["expires_in"] == 30
+            assert answer["Cache-Control"] == "no-store"
+            async with connect_as(None, address(record), protocol=SYNC, ticket=answer.json()["ticket"]) as socket:
+                assert (await socket.until(type="delivery.update"))["price"] == "10.00"
+
+
+async def test_a_post_with_a_cookie_needs_the_csrf_token_and_one_with_a_token_does_not(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "TOKEN_KEYS": KEYS}
+    record = await sync_to_async(delivery)()
+    token = await sync_to_async(bearer.issue)(record.sender, timedelta(minutes=1))
+    strict = AsyncClient(enforce_csrf_checks=True)
+    assert (await strict.post(TICKETS, headers={"authorization": f"Bearer {token}"})).status_code == 200
+    await strict.aforce_login(record.sender)
+    assert (await strict.post(TICKETS)).status_code == 403
+
+
+async def test_a_stream_ends_with_its_session(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "IDENTITY_SECONDS": 0.1}
+    record = await sync_to_async(delivery)()
+    async with browser(record.sender) as person:
+        answer: Any = await person.get(f"/api/deliveries/{record.pk}/stream")
+        blocks = []
+        async with asyncio.timeout(30):
+            async for block in answer.streaming_content:
+                blocks.append(block.decode())
+                if "delivery.update" in blocks[-1]:
+                    await sync_to_async(get_user_model().objects.update)(is_active=False)
+        assert blocks[-1].startswith("event: goodbye")
+        assert '"code":4405' in blocks[-1]
+
+
+def test_the_command_prints_a_token_for_an_account(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CommandError, match="no active account"):
+        call_command("realtime_token", "nobody")
+    person = user()
+    with pytest.raises(CommandError, match="TOKEN_KEYS"):
+        call_command("realtime_token", person.username)
+    settings.REALTIME = {**settings.REALTIME, "TOKEN_KEYS": KEYS}
+    with pytest.raises(CommandError, match="more than 0"):
+        call_command("realtime_token", person.username, days=0)
+    call_command("realtime_token", person.username, days=1)
+    claim = bearer.claim_in(capsys.readouterr().out.strip())
+    assert claim is not None
+    assert claim.account == str(person.pk)

@@ -16,7 +16,7 @@ from orders.services import order_write_note
 from tests.engines import child_environment
 from tests.people import Cast, cast
 from tests.server import ROOT, Server, running, session_of
-from tests.stories.test_two_people import FLAGS, PATIENCE, live, seen
+from tests.stories.desk import FLAGS, PATIENCE, live, seen
 
 
 @pytest.fixture(scope="module")
