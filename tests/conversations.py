@@ -228,7 +228,7 @@ def held_by(mirror: Mirror) -> dict[str, Any]:
     return {
         "epoch": mirror.epoch or None,
         "topics": {name: int(key) for name, key in mirror.topics.items()},
-        "boards": {name: list(map(int, keys)) for name, keys in mirror.boards.items()},
+        "boards": {name: sorted(map(int, keys)) for name, keys in mirror.boards.items()},
         "orders": {
             key: {name: frame[name] for name in ("version", "status", "message") if name in frame}
             for key, frame in sorted(mirror.records.items())
