@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { mock, test } from "node:test";
+import { afterEach, mock, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
 const [module, folder] = process.argv.slice(2);
@@ -48,6 +48,7 @@ class Play {
     this.content = content;
     this.stops = new Map();
     Line.all = [];
+    Play.last = this;
     this.client = new OrderSync();
   }
 
@@ -115,6 +116,8 @@ class Play {
   }
 }
 
+afterEach(() => Play.last.client.close());
+
 for (const name of readdirSync(folder)) {
   const content = JSON.parse(readFileSync(join(folder, name)));
   // This client opens the address of all orders.
@@ -126,7 +129,6 @@ for (const name of readdirSync(folder)) {
     const { epoch, ...after } = content.after;
     assert.deepEqual(play.holds(), after);
     assert.deepEqual(Line.last.sent, [], "it said nothing else");
-    play.client.close();
   });
 }
 
@@ -138,7 +140,6 @@ test("after two heartbeats without a word it comes back", () => {
   mock.timers.tick(1);
   mock.timers.tick(600);
   assert.equal(Line.all.length, 2);
-  play.client.close();
 });
 
 test("what is refused for a while is asked for again", () => {
@@ -149,7 +150,6 @@ test("what is refused for a while is asked for again", () => {
   assert.equal(Line.last.sent.length, 1);
   mock.timers.tick(1001);
   assert.equal(Line.last.sent.length, 2);
-  play.client.close();
 });
 
 for (const code of [1000, 1009, 4400, 4401, 4404, 4405]) {
@@ -158,6 +158,5 @@ for (const code of [1000, 1009, 4400, 4401, 4404, 4405]) {
     Line.last.onclose({ code });
     mock.timers.tick(120_000);
     assert.equal(Line.all.length, 1);
-    play.client.close();
   });
 }
