@@ -9,7 +9,7 @@ from typing import Any
 
 from realtime import brokers
 from realtime.protocol.codec import Beat, Hints, seal, unseal
-from tests.wire import TEXT, Frames
+from tests.wire import PING, PONG, TEXT, Frames, frame
 
 QUIET = 5.0
 """Seconds without anything new after which the rest counts as lost."""
@@ -24,6 +24,7 @@ class Socket(asyncio.Protocol):
         self.first = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: Any) -> None:
+        self.transport = transport
         transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
@@ -32,7 +33,11 @@ class Socket(asyncio.Protocol):
             self.head += data
             self.head, end, data = self.head.partition(b"\r\n\r\n")
             self.head += end
-        self.texts += [(payload, now) for opcode, payload in self.frames.feed(data) if opcode == TEXT]
+        for opcode, payload in self.frames.feed(data):
+            if opcode == TEXT:
+                self.texts.append((payload, now))
+            elif opcode == PING:  # who does not answer is left after a minute
+                self.transport.write(frame(payload, PONG))
         if self.texts and not self.first.done():
             self.first.set_result(None)
 

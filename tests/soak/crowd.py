@@ -1,6 +1,6 @@
 """The crowd of the soak: ``python -m tests.soak.crowd``, told by lines of JSON what to do; each is answered by one.
 
-The first line has ``people``, ``ports``, ``seed``, ``sockets`` and ``heartbeat``. Then: ``healed`` waits until every
+The first line has ``people``, ``ports``, ``seed`` and ``sockets``. Then: ``healed`` waits until every
 viewer has at least what the database has now; ``converged``, when nobody writes any more, until each sees exactly the
 masked rows; ``end`` judges what is left and reports.
 """
@@ -34,7 +34,7 @@ class Crowd:
         from tests.soak import viewers
         from tests.soak.world import World
 
-        self.world = World(given["seed"], given["ports"], given["heartbeat"])
+        self.world = World(given["seed"], given["ports"])
         self.people = [Person(**person) for person in given["people"]]
         self.thread = ThreadPoolExecutor(1)
         self.viewers = [

@@ -28,6 +28,9 @@ WRITERS = 4
 KNOWN = ("channels_redis.pubsub: Unexpected exception in receive task",)
 """Tracebacks that are somebody else's known answer: the library's receiver, when its Redis goes away."""
 
+PATIENCE = 120.0
+"""Seconds that a server may take to answer while everybody comes to it."""
+
 A_SECOND = 5.0
 """Acts of each writer, at most."""
 
@@ -73,7 +76,6 @@ class House:
             ports=[server.port for server in self.servers],
             seed=self.seed,
             sockets=sockets,
-            heartbeat=HEARTBEAT,
         )
         return child
 
@@ -81,7 +83,7 @@ class House:
         """Make people and orders, and start servers and writers."""
         self.everybody = self.people()
         for server in self.servers:
-            server.start()
+            server.start(PATIENCE)
         for _ in range(WRITERS):
             self.start_writer()
 

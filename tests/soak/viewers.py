@@ -27,8 +27,8 @@ PATIENCE = 25.0
 KNOWN_CODES = {1000, BROKEN, 4012, 4404, 4408, 4413, 4500, ROTATED, 404, 503}
 """What a line may end with, or a stream: the others of PROTOCOL §5 would be the client's fault, or ours."""
 
-BEATS = 3
-"""Heartbeats that may be missing before a client of the sync dialect looks for another line."""
+SILENCE = 30.0
+"""Seconds without a word after which a client looks for another line: ten heartbeats, because the machine is busy."""
 
 
 class Viewer(ABC):
@@ -316,7 +316,7 @@ class Synced(Viewer):
                         self.fault("heartbeat", f"{key} at {frame['version']}, {newest} before {verified_at}")
 
     def look_after(self, now: float) -> None:
-        if self.line is not None and now - self.line.heard_at > BEATS * self.world.heartbeat:
+        if self.line is not None and now - self.line.heard_at > SILENCE:
             self.world.silent += 1
             self.line.cut()
 
@@ -400,8 +400,9 @@ class Streamed(Viewer):
     def take(self, frame: Frame, raw: bytes) -> None:
         if frame["type"] == "order.update":
             key = str(frame["order_id"])
-            if key not in self._came and frame.get("prev", 0) is None:
+            if key not in self._came and self._is_anew(frame, self.mirror.records.get(key)):
                 self.mirror.records.pop(key, None)
+                frame = {**frame, "prev": None}
             self._came.add(key)
         try:
             self.mirror.take(frame)
@@ -413,11 +414,15 @@ class Streamed(Viewer):
         if isinstance(self.line, Events):
             self._last = self.line.last
 
+    def _is_anew(self, frame: Frame, held: Frame | None) -> bool:
+        """Return whether the first state of an order on a line stands for itself."""
+        return frame.get("prev", 0) is None
+
     def ended(self, code: int) -> None:
         self._last = self._last if code not in (404, 4404) else ""
 
     def look_after(self, now: float) -> None:
-        if self.line is not None and now - self.line.heard_at > BEATS * self.world.heartbeat:
+        if self.line is not None and now - self.line.heard_at > SILENCE:
             self.world.silent += 1
             self.line.cut()
 
@@ -463,6 +468,11 @@ class BoardStream(Streamed):
 
     way = "stream of a board"
     BOARD = "poll"
+
+    def _is_anew(self, frame: Frame, held: Frame | None) -> bool:
+        """What came behind the last position is remembered by the page, not by the id: it may come once more."""
+        follows = frame.get("prev", frame["version"] - 1)
+        return follows is None or (held is not None and follows <= held["version"])
 
     def path(self) -> str | None:
         return f"/api/orders/stream?topic={self.name}&limit=1000"

@@ -27,8 +27,6 @@ class World:
 
     seed: int
     ports: list[int]
-    heartbeat: float
-    """Seconds between two heartbeats of the servers."""
     ledger: Ledger = field(default_factory=Ledger)
     directory: dict[int, dict[str, Any]] = field(default_factory=dict)
     heads: deque[Heads] = field(default_factory=lambda: deque(maxlen=3))

@@ -59,6 +59,7 @@ def test_viewers_see_the_truth_whatever_breaks(seconds: float) -> None:
             **{"written": dict(home.done.most_common()), **found, "faults": faults, "tracebacks": tracebacks},
         )
         reports.show(whole)
+        print(*examples, *converged["wrong"], sep="\n")
         if os.environ.get("SOAK_SAVE"):
             print(reports.save(whole))
         assert not faults, examples
