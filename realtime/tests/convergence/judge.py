@@ -127,6 +127,8 @@ class Judge:
 
     def _judge_promptness(self, watcher: Watcher) -> None:
         """What the hub has heard its viewers have, without a round of repair (I2, I8)."""
+        loose = set(watcher.mirror.records) - set(watcher.mirror._covered())
+        must(not loose, "I11", watcher, "was shown", loose, "which none of his topics has")
         for key, frame in watcher.mirror.records.items():
             told = self._world.told.get(topic_of(key), -1)
             must(frame["version"] >= told, "I8", watcher, f"has {key} v{frame['version']}, the bus brought v{told}")

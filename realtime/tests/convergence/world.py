@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from realtime import brokers, log, relay
 from realtime.batch import Batch
+from realtime.guard import Guard
 from realtime.hub import Hub
 from realtime.models import Epoch, Event, Stream
 from realtime.protocol.codec import Hints
@@ -40,7 +41,7 @@ SHRUNK = {
     "PENDING_FRAMES": 4,
 }
 STANDING = 3
-"""Tasks of a hub at rest: its ear, its guard, and the repair that waits for ever."""
+"""Tasks of a hub at rest: its ear; the repair and the guard, which wait for ever."""
 
 
 class Threads:
@@ -234,8 +235,9 @@ async def world(threads: Threads, seed: int) -> AsyncIterator[World]:
         for name in ("wake", "serve", "unserve"):
             enter(mock.patch.object(relay, name))
         enter(mock.patch.object(Repair, "run", _for_ever))
+        enter(mock.patch.object(Guard, "run", _for_ever))
         enter(mock.patch.object(Repair, "UNDER_WAY", 0))
-        enter(mock.patch.object(Batch, "APART", 0.0))
+        enter(mock.patch.object(Batch, "APART", 0))
         Hub._hubs.pop(asyncio.get_running_loop(), None)
         found = World(threads, bus)
         await found.begin()
