@@ -140,7 +140,7 @@ class Opening:
         if ahead:
             found |= await reader.states(ahead)
         for topic in self._ahead(found):
-            if topic in self._speaker.session:
+            if self._speaker.session.sent(topic) == self._cursors[topic]:  # nothing newer was written meanwhile
                 self._speaker.session.restart(topic)
         return found
 
