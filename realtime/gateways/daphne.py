@@ -196,7 +196,8 @@ class Socket(WebSocketProtocol):
         """
         if self.state != self.STATE_CONNECTING or not hasattr(self, "handshake_deferred"):
             return False
-        self.handshake_deferred.errback(ConnectionDeny(code=503, reason="Service Unavailable"))
+        denial = ConnectionDeny(code=503, reason="Service Unavailable")  # type: ignore[no-untyped-call]
+        self.handshake_deferred.errback(denial)
         del self.handshake_deferred
         self.server.protocol_disconnected(self)
         return True
