@@ -17,21 +17,12 @@ NAME = "gameboosterss"
 PACKAGE = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "mariadb-server"]
 
 
-def without() -> str:
-    """Why there is no MariaDB and none can be had; empty when there is one, or root can install it."""
-    if _program() is not None:
-        return ""
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        return ""
-    return "there is no mariadbd on PATH; on Debian: apt-get install mariadb-server"
-
-
-def install() -> bool:
-    """Install MariaDB where it is missing; whether it is there now. The service that Debian starts is not used."""
-    if _program() is None:
-        kept = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        subprocess.run(PACKAGE, env=kept, stdout=subprocess.DEVNULL)
-    return _program() is not None
+def missing() -> str:
+    """Install MariaDB where it is missing and root may; why there is none, or an empty string."""
+    if _program() is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        # The service that Debian would start is not wanted: we start our own, in a folder of its own.
+        subprocess.run(PACKAGE, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"})
+    return "" if _program() else "there is no mariadbd on PATH; on Debian: apt-get install mariadb-server"
 
 
 def _program() -> str | None:
@@ -98,14 +89,11 @@ class MariaDb(Engine):
             env=os.environ | {"MYSQL_PWD": self.password},
             capture_output=True,
         )
-        return not asked.returncode
+        return asked.returncode == 0
 
 
 def main(command: list[str]) -> int:
     """Run ``command`` with a MariaDB that it finds by MARIADB_PORT and MARIADB_PASSWORD; return its code."""
-    if not install():
-        print(without() or "mariadb-server could not be installed (see above).", file=sys.stderr)
-        return 1
     place = Path("/var/tmp") if os.access("/var/tmp", os.W_OK) else Path(tempfile.gettempdir())
     folder = Path(tempfile.mkdtemp(prefix="gameBoosterss-mariadb-", dir=place))
     folder.chmod(0o755)
