@@ -271,9 +271,15 @@ class Hub:
                     self._behind.setdefault(topic, set()).update(members)
                 continue
             for topic, members in behind.items():
+                updates = found[topic]
+                is_newest_alone = len(updates) == 1 and updates[0].version > after[topic] + 1
                 for member in members:
-                    self.release(member, topic, found[topic])
-                for update in found[topic][-1:]:
+                    if is_newest_alone and (member.session.sent(topic) or 0) > after[topic]:
+                        # What the one furthest behind cannot be told may be there for the others.
+                        self._behind.setdefault(topic, set()).add(member)
+                    else:
+                        self.release(member, topic, updates)
+                for update in updates[-1:]:
                     self.offer(update)
 
     async def _look_at_hints(self) -> None:

@@ -20,16 +20,16 @@ PROTOCOL = websockets.Subprotocol("order-sync.v1")
 class Follower:
     """Follows ``topics``, by the ids that he chose. A frame that breaks the protocol fails ``until`` and the end."""
 
-    def __init__(self, host: str, session: str, topics: dict[str, str], mode: str = "latest", **more: Any) -> None:
+    def __init__(
+        self, host: str, session: str, topics: dict[str, str], mode: str, mirror: Mirror | None, **more: Any
+    ) -> None:
         self.host, self.session, self.topics, self.mode, self.more = host, session, topics, mode, more
-        self.mirror = Mirror(OrderFeed)
+        self.mirror = mirror or Mirror(OrderFeed)
         self.frames: list[dict[str, Any]] = []
         self.codes: list[int | None] = []
         """How each socket ended; ``None``: without a close frame."""
         self._news = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
-        self.is_patient = False
-        """Whether he does not come back."""
 
     def versions(self, key: int) -> list[int]:
         """Return the versions of an order in the order in which they came."""
@@ -53,7 +53,7 @@ class Follower:
     async def run(self) -> None:
         """Come, read, lose the line, and come again."""
         try:
-            while not (self.is_patient and self.codes):
+            while True:
                 await self._socket()
                 await self._tell()
                 await asyncio.sleep(0.1)
@@ -96,10 +96,10 @@ class Follower:
 
 @asynccontextmanager
 async def following(
-    host: str, user: User, topics: dict[str, str], mode: str = "latest", **more: Any
+    host: str, user: User, topics: dict[str, str], mode: str = "latest", mirror: Mirror | None = None, **more: Any
 ) -> AsyncIterator[Follower]:
-    """Follow until the end of the block; fail there with what the mirror found wrong."""
-    follower = Follower(host, await sync_to_async(session_of)(user), topics, mode, **more)
+    """Follow until the end of the block. ``mirror``: what an earlier socket left; ``more`` goes with ``subscribe``."""
+    follower = Follower(host, await sync_to_async(session_of)(user), topics, mode, mirror, **more)
     follower._task = asyncio.create_task(follower.run())
     try:
         await follower.until(lambda: len(follower.said("synced")) >= len(topics), "synced")
@@ -107,4 +107,4 @@ async def following(
     finally:
         follower._task.cancel()
         with suppress(asyncio.CancelledError):
-            await follower._task
+            await follower._task  # raises what the mirror found wrong

@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,6 +59,11 @@ class Proxy:
         """The connections that are open now."""
         return len(self._far)
 
+    @property
+    def ports(self) -> list[int]:
+        """The proxy's own ends towards the target: by them the target tells whom it serves."""
+        return [line.get_extra_info("sockname")[1] for line in self._far]
+
     def heal(self) -> None:
         """Pass everything, at once."""
 
@@ -98,7 +104,8 @@ class Proxy:
 
         def act() -> None:
             for line in self._far:
-                line.write_eof()
+                if not line.is_closing():
+                    line.write_eof()
 
         self._do(act)
 
@@ -187,5 +194,6 @@ class Proxy:
 
 def _reset(line: asyncio.StreamWriter) -> None:
     """End a connection as a crash does: the other end hears a reset, not a farewell."""
-    line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with suppress(OSError):  # it has just ended by itself
+        line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     line.transport.abort()

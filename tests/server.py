@@ -58,7 +58,7 @@ class Server:
         until = time.monotonic() + patience
         while not self._answers():
             assert self.child.poll() is None, self.log.read_text()[-3000:]
-            assert time.monotonic() < until, "the server does not answer"
+            assert time.monotonic() < until, f"the server does not answer: {self.log.read_text()[-3000:]}"
             time.sleep(0.05)
 
     def _answers(self) -> bool:

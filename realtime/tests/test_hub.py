@@ -14,6 +14,7 @@ from realtime.brokers.memory import MemoryBroker
 from realtime.feeds import Viewer
 from realtime.hub import Hub
 from realtime.member import Member
+from realtime.models import Event
 from realtime.protocol.closing import Close
 from realtime.protocol.codec import Hints, seal
 from realtime.protocol.frames import Update
@@ -179,6 +180,25 @@ async def test_too_much_missed_is_the_newest_state_with_prev(broker: Lossy, sett
     for frame in screen.frames[1:]:
         assert frame.get("prev", frame["version"] - 1) == had
         had = frame["version"]
+
+
+async def test_who_is_behind_what_was_trimmed_costs_the_others_nothing(broker: Lossy, settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 3600}
+    record = await made()
+    far = await watching(record)
+    await eventually(lambda: Hub.current()._ear._confirmed.is_set() and far.versions() == [1])
+    await eventually(lambda: not Hub.current()._repair._now.is_set())
+    broker.loses = True
+    await save(record, status="trimmed")
+    await save(record, status="kept")
+    near = await watching(record)
+    await eventually(lambda: near.versions() == [3])
+    await sync_to_async(Event.objects.filter(version__lt=3).delete)()
+    await save(record, status="moving")
+    await save(record, status="there")
+    Hub.current().head(DeliveryFeed.topic(record.pk), 5)
+    await eventually(lambda: near.versions() == [3, 4, 5])
+    await eventually(lambda: far.versions() == [1, 5])
 
 
 async def test_a_layer_that_hangs_holds_up_nobody(broker: Lossy) -> None:
