@@ -1,5 +1,6 @@
 """What a page shows: the same frames that the socket sends, so that nothing is on a page that is not on the wire."""
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,11 @@ class Shelf:
     columns: tuple[str, ...]
     is_filtered: bool = True
 
+    @property
+    def topic(self) -> str:
+        """The board that the script follows: it has the same orders."""
+        return f"orders:{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class ShelfPage:
@@ -66,6 +72,12 @@ class ShelfPage:
     page: Page
     rows: list[Row]
     counts: list[tuple[str, int]]
+    criteria: Mapping[str, Any]
+
+    @property
+    def filter(self) -> str:
+        """The same criteria as a board takes them, as JSON."""
+        return json.dumps(board_filter(self.criteria))
 
     @property
     def total(self) -> int:
@@ -159,6 +171,22 @@ def orders_filtered(
     return orders.filter(game=game) if game else orders
 
 
+def board_filter(criteria: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a board is asked for so that it lists what ``orders_filtered`` does.
+
+    >>> board_filter({"status": "Paused", "game": "chess"})
+    {'status': ['Paused'], 'game': 'chess'}
+    """
+    found: dict[str, Any] = {}
+    if status := criteria.get("status"):
+        found["status"] = sorted(map(str, OPEN)) if status == "open" else [status]
+    if booster := criteria.get("booster"):
+        found["booster"] = booster.pk
+    if game := criteria.get("game"):
+        found["game"] = game
+    return found
+
+
 def status_counts(orders: QuerySet[BaseOrder]) -> dict[str, int]:
     """Return how many of ``orders`` are in each status, in the order of an order's life; one query."""
     found = Counter(orders.order_by().values_list("status", flat=True))
@@ -177,11 +205,11 @@ def shelf_pages(user: User, *, criteria: dict[str, Any], numbers: Mapping[str, s
 
 def _shelf_page(user: User, shelf: Shelf, criteria: dict[str, Any], number: str | None) -> ShelfPage:
     if not shelf.is_filtered:
-        return ShelfPage(shelf, *_rows(user, shelf.orders, number), counts=[])
+        return ShelfPage(shelf, *_rows(user, shelf.orders, number), counts=[], criteria={})
     without_status = {name: value for name, value in criteria.items() if name != "status"}
     counts = status_counts(orders_filtered(shelf.orders, **without_status))
     page, rows = _rows(user, orders_filtered(shelf.orders, **criteria), number)
-    return ShelfPage(shelf, page, rows, list(counts.items()))
+    return ShelfPage(shelf, page, rows, list(counts.items()), criteria)
 
 
 def _rows(user: User, orders: QuerySet[BaseOrder], number: str | None) -> tuple[Page, list[Row]]:

@@ -46,12 +46,13 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "gameBoosterss.files.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "realtime.bearer.BearerMiddleware",
     "realtime.actor.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -120,6 +121,7 @@ REALTIME: dict[str, object] = {
     "BROKER": "realtime.brokers.channel_layer.ChannelLayerBroker"
     if REDIS_URL
     else "realtime.brokers.memory.MemoryBroker",
+    "TOKEN_KEYS": env.keys("TOKEN_KEYS"),
     "VISIBILITY": env.choice("REALTIME_VISIBILITY", ("masked", "open"), default="masked"),
 }
 

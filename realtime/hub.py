@@ -7,7 +7,8 @@ and awaits nobody's socket.
 import asyncio
 import random
 import weakref
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from django.db import Error as DatabaseError
@@ -57,6 +58,7 @@ class Hub:
         self._hints: dict[str, str] = {}
         self._stale: dict[BoardOf, Speaker] = {}
         self._reader: Reader | None = None
+        self._visitors = 0
         self._repair = Repair(self)
         self._guard = Guard(self)
         self._ear = Ear(self.deliver, self.hinted, self._repair.look_now, self._start_afresh, self._guard.suspect)
@@ -71,12 +73,15 @@ class Hub:
             self.tasks.spawn(self._guard.run(self._reader))
         return self._reader
 
-    def visit(self) -> Reader:
-        """Return the reader for somebody who reads once and stays no member."""
-        reader = self.start()
-        if not self.members:
-            asyncio.get_running_loop().call_later(conf.current().linger_seconds, self.end_when_idle)
-        return reader
+    @contextmanager
+    def visit(self) -> Iterator[Reader]:
+        """Lend the reader to somebody who reads and is no member; the hub does not end meanwhile."""
+        self._visitors += 1
+        try:
+            yield self.start()
+        finally:
+            self._visitors -= 1
+            self._end_soon()
 
     async def ready_for_boards(self) -> Reader:
         """Return the reader when it is known from where on records are offered to boards."""
@@ -121,9 +126,11 @@ class Hub:
         if member in self.members:
             del self.members[member]
             metrics.members.dec()
+        self._end_soon()
+
+    def _end_soon(self) -> None:
         if not self.members:
-            loop = asyncio.get_running_loop()
-            loop.call_later(conf.current().linger_seconds, self.end_when_idle)
+            asyncio.get_running_loop().call_later(conf.current().linger_seconds, self.end_when_idle)
 
     def hold(self, member: Member, topic: str, *, after: int | None = None) -> None:
         """Watch ``topic`` for ``member``; what arrives is held until ``release``."""
@@ -197,6 +204,7 @@ class Hub:
                     if isinstance(member, Speaker):
                         self._renew_what_wants_it(member)
                     if update.topic in left:
+                        self._renew_what_it_came_back_to(member, update)
                         return
                 case CatchUp(topic=topic):
                     self._behind.setdefault(topic, set()).add(member)
@@ -206,6 +214,12 @@ class Hub:
         for board in speaker.subscriptions.boards.values():
             if board.wants_renewal:
                 self.renew(board, speaker)
+
+    def _renew_what_it_came_back_to(self, member: Member, update: Update) -> None:
+        """A record that ``member`` has just lost may be his again: the newer version was offered while he had it."""
+        if isinstance(member, Speaker) and self.listings.knows(update.topic, update.version + 1):
+            for board in member.subscriptions.boards.values():
+                self.renew(board, member)
 
     def renew(self, board: BoardOf, speaker: Speaker) -> None:
         """Ask the database for what ``board`` lists: who is not there yet comes onto it, who is too old gives way."""
@@ -286,22 +300,28 @@ class Hub:
         """What the sockets hold is of another history (a restored backup): they come back and get this one's state."""
         for member in list(self.members):
             self.leave(member)
-            member.end(Close.DRAIN)
+            self._send_away(member)
+        self.listings.forget_versions()
 
     def drain(self) -> None:
-        """Have every socket written what waits for it, and ended; they are asked to come back at different times."""
+        """Have every socket written what waits for it, and ended."""
         for member in self.members:
-            member.end(Close.DRAIN, retry_after=random.uniform(0, conf.current().return_seconds))
+            self._send_away(member)
+
+    def _send_away(self, member: Member) -> None:
+        """End a socket that is to come back; all of them at different times."""
+        member.end(Close.DRAIN, retry_after=random.uniform(0, conf.current().return_seconds))
 
     def end_when_idle(self) -> None:
         """End, unless somebody is served."""
-        if not self.members:
+        if not (self.members or self._visitors):
             self.end()
 
     def end(self) -> None:
         """Forget every member, stop listening and reading; the next socket starts the hub again."""
         for member in list(self.members):
             self.leave(member)
+        self.listings.forget_versions()
         self.tasks.cancel()
         if self._reader is not None:
             relay.unserve()

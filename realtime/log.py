@@ -32,7 +32,9 @@ def on_live_connection(work: Callable[[], Result]) -> Result:
         return work()
 
 
-def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True, who: actor.Actor | None = None) -> Event | None:
+def record(
+    feed: type[Feed], key: Any, *, mark: str, wait: bool = True, who: actor.Actor | None = None
+) -> Update | None:
     """Write what changed of ``key`` since the last event; ``None`` when nothing declared changed.
 
     Runs inside the writer's transaction, and the stream stays locked until that ends: versions are dense and in
@@ -41,44 +43,61 @@ def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True, who: act
     him: his event has the whole state. ``who`` writes; default: whoever ``actor`` says.
     """
     using = conf.current().database
-    stream = _locked(feed.topic(key), using, wait=wait)
-    if stream is None:
+    topic = feed.topic(key)
+    head, state = _locked(feed, key, using, wait=wait)
+    if head is None or state == head.state:
         return None
-    # After the lock and as a new statement: what others committed before it is seen.
-    state = orm.read(feed, [key], using=using).get(key, None)
-    if state == stream.state:
-        return None
-    event = _own_event(stream, mark, using)
-    is_new = event is None
-    if event is None:
-        before = stream.state
-        event = Event(topic=stream.topic, version=stream.version + 1)
-    else:
-        before = state_before(event)
-        if before == state:
-            _take_back(stream, event, state, using)
-            return None
     who = who or actor.current()
-    event.state, event.at, event.actor = state, timezone.now(), who.name
-    event.context = context_of(who)
-    event.before = None if before is None else {k: v for k, v in before.items() if state is None or state.get(k) != v}
-    if is_new:
-        rows.add(event, using=using)
-    else:
-        event.save(using=using)
-    stream.version, stream.state, stream.at = event.version, event.state, event.at
-    stream.changed, stream.transaction = changed(event), mark
-    rows.advance(stream, using=using)
+    own = _own_event(topic, head, mark, using)
+    if own is not None:
+        rewritten = _rewrite(own, state, who, using)
+        return None if rewritten is None else update_of(rewritten)
+    before = _different(head.state, state)
+    names = list(state or {}) if before is None else list(before)
+    now = timezone.now()
+    version = head.version + 1
+    context = context_of(who)
+    rows.write(rows.Written(topic, version, state, before, names, who.name, context, now, mark), using=using)
     metrics.captured.labels(feed.name).inc()
+    return Update(topic, version, state, tuple(names), plain(now))
+
+
+def _locked(feed: type[Feed], key: Any, using: str, *, wait: bool) -> tuple[rows.Head | None, State | None]:
+    """Return the locked stream of a record, and the state that its row has now.
+
+    The state is read after the lock and as a new statement: what others committed before it is seen.
+    """
+    reading = orm.Reading(feed, using)
+    lock = rows.locking(feed.topic(key), using=using, wait=wait)
+    for _ in range(2):
+        locked, found = rows.ask(lock, reading.statement([key]), using=using)
+        if locked:
+            return rows.head(locked[0]), reading.states(found).get(key)
+        Stream.objects.using(using).bulk_create([Stream(topic=feed.topic(key))], ignore_conflicts=True)
+    return None, None
+
+
+def _different(before: State | None, state: State | None) -> State | None:
+    """Return what of ``before`` is another in ``state``; ``None`` when there was nothing before."""
+    return None if before is None else {k: v for k, v in before.items() if state is None or state.get(k) != v}
+
+
+def _rewrite(event: Event, state: State | None, who: actor.Actor, using: str) -> Event | None:
+    """Have this transaction's own event say what the record has become; take it back where that is what it was."""
+    before = state_before(event)
+    stream = Stream.objects.using(using).get(topic=event.topic)
+    stream.state = state
+    if before == state:  # A → B → A: the transaction leaves nothing behind
+        event.delete(using=using)
+        stream.version, stream.transaction = event.version - 1, ""
+        stream.save(using=using, update_fields=["version", "state", "transaction"])
+        return None
+    event.state, event.at, event.actor, event.context = state, timezone.now(), who.name, context_of(who)
+    event.before = _different(before, state)
+    event.save(using=using)
+    stream.at, stream.changed = event.at, changed(event)
+    stream.save(using=using, update_fields=["state", "at", "changed"])
     return event
-
-
-def _locked(topic: str, using: str, *, wait: bool) -> Stream | None:
-    stream = rows.lock(topic, using=using, wait=wait)
-    if stream is None:
-        Stream.objects.using(using).bulk_create([Stream(topic=topic)], ignore_conflicts=True)
-        stream = rows.lock(topic, using=using, wait=wait)
-    return stream
 
 
 def context_of(who: actor.Actor) -> dict[str, str]:
@@ -91,13 +110,13 @@ def differing(feed: type[Feed], keys: Collection[Any]) -> list[Any]:
     using = conf.current().database
     topics = {feed.topic(key): key for key in keys}
     logged = dict(Stream.objects.using(using).filter(topic__in=topics).values_list("topic", "state"))
-    rows = orm.read(feed, keys, using=using)
-    return [key for topic, key in topics.items() if logged.get(topic) != rows.get(key)]
+    found = orm.read(feed, keys, using=using)
+    return [key for topic, key in topics.items() if logged.get(topic) != found.get(key)]
 
 
 def reconcile(
     feed: type[Feed], keys: Collection[Any], *, source: str = "reconcile", wait: bool = True, keep: bool = True
-) -> list[Event]:
+) -> list[Update]:
     """Compare rows with the last logged states; each difference becomes an event with this ``source``.
 
     For what nothing captured, a restored table or a write with triggers off, and for related rows. Locks nothing
@@ -113,26 +132,19 @@ def reconcile(
                 written.append(record(feed, key, mark=uuid.uuid4().hex, wait=wait))
                 if not keep:
                     transaction.set_rollback(True, using=using)
-    return [event for event in written if event is not None]
+    return [update for update in written if update is not None]
 
 
-def _own_event(stream: Stream, mark: str, using: str) -> Event | None:
+def _own_event(topic: str, head: rows.Head, mark: str, using: str) -> Event | None:
     """Return the event that this same transaction wrote, if it did; savepoints that rolled back took theirs along."""
-    if not stream.transaction or stream.transaction != mark:
+    if not head.transaction or head.transaction != mark:
         return None
-    return Event.objects.using(using).filter(topic=stream.topic, version=stream.version, pos=None).first()
+    return Event.objects.using(using).filter(topic=topic, version=head.version, pos=None).first()
 
 
 def state_before(event: Event) -> State | None:
     """Return the whole state before ``event``; ``None`` when the record did not exist."""
     return None if event.before is None else {**(event.state or {}), **event.before}
-
-
-def _take_back(stream: Stream, event: Event, state: State | None, using: str) -> None:
-    """A → B → A: the transaction leaves nothing behind."""
-    event.delete(using=using)
-    stream.version, stream.state, stream.transaction = event.version - 1, state, ""
-    stream.save(using=using, update_fields=["version", "state", "transaction"])
 
 
 def changed(event: Event) -> list[str]:
@@ -252,6 +264,9 @@ def settle(*, limit: int) -> tuple[str, list[Update]]:
     positions without a hint, which repair makes good (I15).
     """
     using = conf.current().database
+    if connections[using].vendor == "postgresql":
+        epoch, events = rows.settle(limit, using=using)
+        return epoch, [update_of(event) for event in events]
     unsettled = Event.objects.using(using).filter(pos=None).order_by("id")
     if not unsettled.exists():
         return "", []

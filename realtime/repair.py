@@ -61,15 +61,19 @@ class Repair:
         """Look until cancelled."""
         while True:
             await self._until_due()
-            try:
-                look = await reader.call(self._look())
-            except DatabaseError as error:
-                failed("repair", error)
-            else:
-                self._hub.tasks.once("proof", partial(ear.prove, reader))  # a hanging layer holds nobody up
-                await asyncio.sleep(self.UNDER_WAY)
-                await self._compare(look, reader)
-            self._attend()
+            await self.look(reader, ear)
+
+    async def look(self, reader: Reader, ear: Ear) -> None:
+        """Look once: who was behind when it began has been told of it, or is being told."""
+        try:
+            look = await reader.call(self._look())
+        except DatabaseError as error:
+            failed("repair", error)
+        else:
+            self._hub.tasks.once("proof", partial(ear.prove, reader))  # a hanging layer holds nobody up
+            await asyncio.sleep(self.UNDER_WAY)
+            await self._compare(look, reader)
+        self._attend()
 
     async def _until_due(self) -> None:
         try:

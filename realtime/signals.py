@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -34,13 +34,16 @@ class Committed:
     """
 
     def __init__(self) -> None:
-        self.mark = uuid.uuid4().hex
         self._said, self._said_in = Actor(), list[str | None]()
         # Django names a robust hook that fails by its __qualname__; without one its report fails the writer.
         self.__qualname__ = type(self).__qualname__
 
     def __call__(self) -> None:
         relay.wake()
+
+    @cached_property
+    def mark(self) -> str:
+        return uuid.uuid4().hex
 
     def say(self, who: Actor, savepoints: Sequence[str | None]) -> bool:
         """Return whether the database must be told that ``who`` writes; it forgets with a savepoint."""
@@ -135,7 +138,8 @@ def _written(
         hook, who = hook_of_transaction(using), _writer(using)
         for feed, key in sorted(records, key=lambda record: record[0].topic(record[1])):
             log.record(feed, key, mark=hook.mark, who=who)
-        sweep.mark(related, using=using, who=who)
+        if related:
+            sweep.mark(related, using=using, who=who)
 
 
 def _mark(*, instance: models.Model, created: bool, update_fields: Any, using: str, **_: Any) -> None:
@@ -204,6 +208,8 @@ SAY_WHO = (
     "SELECT set_config('realtime.actor', %s, true), set_config('realtime.source', %s, true),"
     " set_config('realtime.request', %s, true), set_config('realtime.reason', %s, true)"
 )
+_SAID_BEFORE = "".join(f"SET LOCAL realtime.{name} = %s; " for name in ("actor", "source", "request", "reason"))
+"""The same for a driver that sends text: nothing to plan, and nothing to answer."""
 
 
 def _execute_saying_who(
@@ -223,8 +229,9 @@ def _execute_saying_who(
         with connection.cursor() as cursor:
             cursor.execute(SAY_WHO, words)
         return execute(sql, params, many, context)
-    result = execute(f"{SAY_WHO}; {sql}", (*words, *params), many, context)
-    context["cursor"].nextset()
+    result = execute(f"{_SAID_BEFORE}{sql}", (*words, *params), many, context)
+    for _ in words:
+        context["cursor"].nextset()
     return result
 
 

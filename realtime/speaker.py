@@ -14,7 +14,7 @@ from .masking import audience_of
 from .member import Member, Sink
 from .protocol.closing import Close
 from .protocol.frames import Update
-from .protocol.messages import Goodbye, Heartbeat, spoken
+from .protocol.messages import Heartbeat, goodbye, spoken
 from .protocol.outbox import Repeat, Say
 from .protocol.session import Send
 from .protocol.subscriptions import FORBIDDEN, Subscriptions
@@ -79,5 +79,5 @@ class Speaker(Member):
 
     def end(self, code: Close, *, retry_after: float = 0.0) -> None:
         if not self.is_ending:
-            self.say(Goodbye(int(code), code.meaning, code.reconnect, round(retry_after * 1000)))
+            self.say(goodbye(code, retry_after=retry_after))
         super().end(code)

@@ -6,7 +6,8 @@ refused with the same bytes at the same time. Nothing here writes.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any
 
@@ -16,12 +17,13 @@ from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.http import parse_etags
 
-from . import conf, history, log, metrics
+from . import conf, history, log, metrics, tickets
 from .feeds import Feed, Viewer, feed_named
 from .gateways import threads
-from .gateways.polling import Answer, RequestReader, Waiter, seen
+from .gateways.polling import Answer, RequestReader, Seen, Waiter, seen
 from .gateways.sse import Cursor, Stream
 from .hub import Hub
+from .identity import Claim, claim_of
 from .masking import frame_for
 from .protocol.frames import encode
 from .protocol.messages import Error, Subscribe
@@ -40,26 +42,27 @@ class Refusal(Exception):
         self.status, self.code = status, code
 
 
-def viewer_of(request: HttpRequest, user: Any, feed: type[Feed]) -> Viewer:
-    """Return who looks. The one place where a request gets its identity."""
-    if not user.is_authenticated:
-        raise Refusal(401, "not_authenticated", "Log in, and send the session cookie.")
-    return feed.viewer(user)
+async def claim_in_request(request: HttpRequest) -> Claim:
+    """Return on whose account, and on which session or token, a request rests."""
+    token: Claim | None = getattr(request, "claim", None)
+    claim = token or claim_of(await request.auser(), getattr(request, "session", None))
+    if claim is None:
+        raise Refusal(401, "not_authenticated", "Log in and send the session cookie, or send a bearer token.")
+    return claim
 
 
-def reading(*methods: str) -> Callable[[View], View]:
-    """Make a view of ``(request, feed, viewer, …)``: its methods, its viewer, its refusals, their time (I20)."""
+def answering(*methods: str) -> Callable[[View], View]:
+    """Make a view of ``(request, user, …)``: its methods, somebody who is logged in, its refusals, their time (I20)."""
 
     def decorate(view: View) -> View:
         @wraps(view)
-        async def answered(request: HttpRequest, *, feed_name: str, **kwargs: Any) -> HttpResponseBase:
+        async def answered(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
             started = time.monotonic()
-            feed = feed_named(feed_name)
             try:
                 if request.method not in methods:
                     raise Refusal(405, "wrong_method", f"Use {' or '.join(methods)}.")
-                viewer = viewer_of(request, await request.auser(), feed)
-                return await view(request, feed, viewer, **kwargs)
+                await claim_in_request(request)
+                return await view(request, await request.auser(), **kwargs)
             except Refusal as refusal:
                 answer = refused(refusal)
             except DatabaseError:
@@ -71,6 +74,21 @@ def reading(*methods: str) -> Callable[[View], View]:
             return answer
 
         return answered
+
+    return decorate
+
+
+def reading(*methods: str) -> Callable[[View], View]:
+    """Make a view of ``(request, feed, viewer, …)``."""
+
+    def decorate(view: View) -> View:
+        @answering(*methods)
+        @wraps(view)
+        async def read(request: HttpRequest, user: Any, *, feed_name: str, **kwargs: Any) -> HttpResponseBase:
+            feed = feed_named(feed_name)
+            return await view(request, feed, feed.viewer(user), **kwargs)
+
+        return read
 
     return decorate
 
@@ -99,18 +117,28 @@ def has_loop(request: HttpRequest) -> bool:
     return hasattr(request, "scope")
 
 
-def reader_for(request: HttpRequest) -> Reader:
-    """Return what reads for this request: the hub's reader, which bundles, or its own thread."""
-    return Hub.current().visit() if has_loop(request) else RequestReader()
+@contextmanager
+def reader_for(request: HttpRequest) -> Iterator[Reader]:
+    """Give what reads for this request: the hub's reader, which bundles, or its own thread."""
+    if not has_loop(request):
+        yield RequestReader()
+        return
+    with Hub.current().visit() as reader:
+        yield reader
+
+
+async def seen_by(request: HttpRequest, feed: type[Feed], key: Any, viewer: Viewer) -> Seen | None:
+    with reader_for(request) as reader:
+        return await seen(reader, feed, key, viewer)
 
 
 @reading("GET")
 async def record_stream(request: HttpRequest, feed: type[Feed], viewer: Viewer, key: str) -> HttpResponseBase:
     """The states of one record, as server-sent events."""
     parsed = feed.key(key)
-    if await seen(reader_for(request), feed, parsed, viewer) is None:
+    if await seen_by(request, feed, parsed, viewer) is None:
         raise not_found(feed)
-    stream = Stream(viewer, feed, cursor_of(request))
+    stream = Stream(viewer, feed, cursor_of(request), await claim_in_request(request))
     stream.record(parsed)
     return streamed(request, stream)
 
@@ -123,7 +151,7 @@ async def board_stream(request: HttpRequest, feed: type[Feed], viewer: Viewer) -
     if "filter" in request.GET:
         asked["filter"] = decoded(request.GET["filter"].encode("utf-8", "replace"))
     said = subscribe_of(asked)
-    stream = Stream(viewer, feed, cursor_of(request))
+    stream = Stream(viewer, feed, cursor_of(request), await claim_in_request(request))
     error = stream.board(said.topic.partition(":")[2], said)
     if error is not None:
         raise refusal_of(feed, error)
@@ -151,15 +179,14 @@ def cursor_of(request: HttpRequest) -> Cursor | None:
 async def record_state(request: HttpRequest, feed: type[Feed], viewer: Viewer, key: str) -> HttpResponseBase:
     """The newest state; with ``If-None-Match`` only when it is another, waited for up to ``?wait=`` seconds."""
     parsed, wait = feed.key(key), number(request, "wait", 0)
-    reader = reader_for(request)
-    here = await seen(reader, feed, parsed, viewer)
+    here = await seen_by(request, feed, parsed, viewer)
     held = parse_etags(request.headers.get("If-None-Match", ""))
     if here is not None and here.tag in held and wait and has_loop(request):
         await threads.let_go()
         seconds = min(wait, conf.current().wait_seconds)
         waiter = Waiter(viewer, feed)
         if await waiter.wait(parsed, epoch=here.epoch, version=here.update.version, seconds=seconds):
-            here = await seen(reader_for(request), feed, parsed, viewer)
+            here = await seen_by(request, feed, parsed, viewer)
     if here is None:
         raise not_found(feed)
     same = here.tag in held or held == ["*"]
@@ -177,11 +204,13 @@ async def sync(request: HttpRequest, feed: type[Feed], viewer: Viewer) -> HttpRe
     if len(request.body) > most:
         raise Refusal(413, "too_big", f"A question has {most} bytes at most.")
     asked = decoded(request.body)
-    if isinstance(asked, dict) and asked.get("topic") in feed.boards:
-        asked["topic"] = board_topic(feed, asked["topic"])
+    topic = asked.get("topic") if isinstance(asked, dict) else None
+    if isinstance(topic, str) and topic in feed.boards:
+        asked["topic"] = board_topic(feed, topic)
     said = subscribe_of(asked)
     answer = Answer(viewer, feed)
-    error = await answer.ask(said, reader_for(request))
+    with reader_for(request) as reader:
+        error = await answer.ask(said, reader)
     if error is not None:
         raise refusal_of(feed, error)
     assert answer.subscribed is not None
@@ -207,6 +236,7 @@ async def record_events(request: HttpRequest, feed: type[Feed], viewer: Viewer, 
     page = None if parsed is None else await sync_to_async(look)()
     if page is None:
         raise not_found(feed)
+    metrics.polls.labels("events").inc()
     body = {
         "epoch": await sync_to_async(log.epoch)(),
         "events": [event_of(passage) for passage in page.passages],
@@ -234,13 +264,21 @@ def event_of(passage: history.Passage) -> dict[str, Any]:
     }
 
 
+@answering("POST")
+async def ticket(request: HttpRequest, user: Any) -> HttpResponseBase:
+    """A ticket for one socket, soon: for who has no cookie where his socket goes (PROTOCOL §6)."""
+    value = await sync_to_async(tickets.issue)(await claim_in_request(request))
+    body = {"ticket": value, "expires_in": int(conf.current().ticket_seconds)}
+    return json_answer(msgspec.json.encode(body))
+
+
 def json_answer(body: bytes) -> HttpResponse:
     answer = HttpResponse(body, content_type="application/json")
     answer["Cache-Control"] = "no-store"
     return answer
 
 
-def board_topic(feed: type[Feed], name: Any) -> str:
+def board_topic(feed: type[Feed], name: str) -> str:
     return name if ":" in name else f"{feed.plural}:{name}"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gameBoosterss.development import browser
+from gameBoosterss.development import browser, contract
 from gameBoosterss.development.checkout import ROOT, VAR
 from gameBoosterss.development.children import spawn, stop
 
@@ -125,6 +125,12 @@ STEPS = (
     Step("older", "the oldest supported pins", older, lambda o: "" if marked("older") else "no such tests", live=True),
     Step(
         "js", "the modules of the pages", lambda o: ["node", "--test", *map(str, modules())], lambda o: without_node()
+    ),
+    Step(
+        "asyncapi",
+        "the sockets' contract, by the rules of others",
+        lambda o: [PYTHON, "-m", "gameBoosterss.development.contract"],
+        lambda o: without_node() or contract.missing(),
     ),
 )
 

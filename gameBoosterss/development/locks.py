@@ -27,10 +27,12 @@ def lock(options: list[str]) -> int:
 
 def check() -> int:
     """Whether every lock is free of addresses and every requirement has a hash."""
-    wrong = [path.name for path in sorted(FOLDER.glob("*.lock")) if "http" in path.read_text()]
-    wrong += [path.name for path in sorted(FOLDER.glob("*.lock")) if "--hash=sha256:" not in path.read_text()]
-    for name in wrong:
-        print(f"requirements/{name} names an address or lacks hashes; write it with ./dev lock.", file=sys.stderr)
+    locks = dict.fromkeys(sorted(FOLDER.glob("*.lock")), "--hash=sha256:")
+    locks |= dict.fromkeys(sorted(ROOT.glob("wire/*/package-lock.json")), '"integrity": "sha512-')
+    texts = {path: path.read_text() for path in locks}
+    wrong = [path for path, mark in locks.items() if "http" in texts[path] or mark not in texts[path]]
+    for path in wrong:
+        print(f"{path.relative_to(ROOT)} names an address or lacks hashes: docs/reference/commands.md", file=sys.stderr)
     return 1 if wrong else 0
 
 

@@ -1,4 +1,4 @@
-"""The SQL of the triggers: what marks a touched record, and what writes its event at COMMIT.
+"""The SQL of the triggers: what marks a touched record, and what computes its state; ``flush`` writes its event.
 
 Form (what a prototype showed, see docs/adr/0008): statement triggers with transition tables put the touched keys into
 an unlogged table; one deferred constraint trigger on *that* table flushes all keys of the transaction once. It holds
@@ -63,13 +63,14 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A feed as SQL sees it: the root's table and key, the key's type, and the SELECT of key and state."""
+    """A feed as SQL sees it: the root's table and key, the key's type, the SELECT of key and state, its names."""
 
     feed: str
     table: str
     key: str
     key_type: str
     select: str
+    names: tuple[str, ...]
 
 
 MARKS = f"""
@@ -91,30 +92,18 @@ CONTEXT = """jsonb_strip_nulls(jsonb_build_object('role', session_user,
         'reason', nullif(current_setting('realtime.reason', true), '')))"""
 
 
-def before(old: str, new: str) -> str:
-    """Return the expression for what of ``old`` is another in ``new``: NULL when there was nothing before."""
-    return f"""CASE WHEN {old} IS NULL THEN NULL WHEN {new} IS NULL THEN {old} ELSE (
-            SELECT coalesce(jsonb_object_agg(o.key, o.value), '{{}}')
-            FROM jsonb_each({old}) o WHERE {new} -> o.key IS DISTINCT FROM o.value
-        ) END"""
-
-
-def changed(before: str, new: str) -> str:
-    """Return the expression for the names of what changed: all of them when there was nothing before."""
-    return f"(SELECT coalesce(jsonb_agg(k), '[]') FROM jsonb_object_keys(coalesce({before}, {new}, '{{}}')) k)"
-
-
 def state(shape: Shape, schema: str) -> str:
     """Return the function that computes the states of ``wanted``; its text is compiled from the declaration by Django.
 
-    It sets nothing, so that PostgreSQL plans it as a part of the flush that calls it, once a connection; as a function
-    by itself it would be planned with each call, which costs more than the rest of the flush.
+    A row for each key, in their order, with the state NULL where there is no record. It sets nothing, so that
+    PostgreSQL plans it as a part of the flush that calls it, once a connection; as a function by itself it would be
+    planned with each call, which costs more than the rest of the flush.
     """
     return f"""
 CREATE OR REPLACE FUNCTION {PREFIX}_state_{shape.feed}(wanted {shape.key_type}[])
 RETURNS TABLE (key {shape.key_type}, state jsonb)
 LANGUAGE sql STABLE AS $body$
-    SELECT q.key, q.state FROM ({shape.select}) AS q (key, state) WHERE q.key = ANY (wanted)
+    SELECT w.key, q.state FROM unnest(wanted) AS w (key) LEFT JOIN ({shape.select}) AS q (key, state) ON q.key = w.key
 $body$;
 REVOKE ALL ON FUNCTION {PREFIX}_state_{shape.feed}({shape.key_type}[]) FROM PUBLIC;
 """
@@ -133,11 +122,9 @@ def _marking(source: Source, schema: str, event: str, rows: Iterable[str]) -> st
     return f"""
 CREATE OR REPLACE FUNCTION {name}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp AS $body$
-DECLARE found text[] := ARRAY({keys});
 BEGIN
-    IF cardinality(found) > 0 THEN
-        INSERT INTO {PREFIX}_marks (feed, keys) VALUES ('{source.feed}', found);
-    END IF;
+    INSERT INTO {PREFIX}_marks (feed, keys)
+    SELECT '{source.feed}', array_agg(found.key) FROM ({keys}) found (key) HAVING count(*) > 0;
     RETURN NULL;
 END $body$;
 REVOKE ALL ON FUNCTION {name}() FROM PUBLIC;
@@ -185,113 +172,6 @@ END $body$;
 REVOKE ALL ON FUNCTION {name}() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER {name} AFTER TRUNCATE ON {source.table}
 FOR EACH STATEMENT EXECUTE FUNCTION {name}();
-"""
-
-
-def flush(shapes: Iterable[Shape], schema: str) -> str:
-    """Return the deferred trigger that writes one event a topic at COMMIT, whatever statements touched it."""
-    blocks = "\n".join(_flush_one(shape) for shape in sorted(shapes, key=lambda shape: shape.feed))
-    return f"""
-CREATE OR REPLACE FUNCTION {PREFIX}_flush() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp
--- Every lookup here is by key. One plan a connection: planning the state anew costs five times what running it does.
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $body$
-DECLARE
-    -- Not the number of the transaction alone: a restored database counts from another place.
-    mark CONSTANT text := NEW.transaction || '@' || extract(epoch FROM now());
-    actor CONSTANT text := {ACTOR};
-    context CONSTANT jsonb := {CONTEXT};
-    marked text[];
-    topics text[];
-    again boolean;
-    own record;
-    prior jsonb;
-    moment timestamptz;
-BEGIN
-    -- Each touched feed once; a second call in the transaction finds its marks gone.
-{blocks}
-    RETURN NULL;
-EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function THEN
-    -- A column was renamed under us. The writer is not stopped; the check says W003, reconcile writes what was missed.
-    RAISE WARNING 'realtime: not captured, run migrate: %', SQLERRM;
-    DELETE FROM {PREFIX}_marks WHERE transaction = NEW.transaction;
-    RETURN NULL;
-END $body$;
-REVOKE ALL ON FUNCTION {PREFIX}_flush() FROM PUBLIC;
-DROP TRIGGER IF EXISTS {PREFIX}_flush ON {PREFIX}_marks;
-CREATE CONSTRAINT TRIGGER {PREFIX}_flush AFTER INSERT ON {PREFIX}_marks
-DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {PREFIX}_flush();
-"""
-
-
-def _flush_one(shape: Shape) -> str:
-    """Return the lines that write the events of one feed.
-
-    Order matters: the records' rows first (as services lock them, so that nobody waits crosswise), then the streams,
-    both in key order; then the states in a new statement, which sees what was committed before the locks.
-    """
-    return f"""
-    WITH gone AS (
-        DELETE FROM {PREFIX}_marks WHERE transaction = NEW.transaction AND feed = '{shape.feed}' RETURNING keys
-    )
-    SELECT array_agg(DISTINCT k) INTO marked FROM gone, unnest(gone.keys) k;
-    IF marked IS NOT NULL THEN
-        PERFORM 1 FROM {shape.table} WHERE {shape.key} = ANY (marked::{shape.key_type}[])
-        ORDER BY {shape.key} FOR KEY SHARE;
-        topics := ARRAY(SELECT '{shape.feed}.' || k FROM unnest(marked) k ORDER BY ('{shape.feed}.' || k) COLLATE "C");
-        INSERT INTO realtime_stream (topic, version, changed, at, transaction)
-        SELECT t, 0, '[]', clock_timestamp(), '' FROM unnest(topics) t ON CONFLICT (topic) DO NOTHING;
-        SELECT bool_or(l.transaction = mark) INTO again FROM (
-            SELECT s.transaction FROM realtime_stream s WHERE s.topic = ANY (topics)
-            ORDER BY s.topic COLLATE "C" FOR UPDATE
-        ) l;
-        moment := clock_timestamp();
-        IF again THEN
-{_rewrite(shape)}
-        END IF;
-        WITH changes AS (
-            SELECT s.topic, s.version + 1 AS version, n.state, {before("s.state", "n.state")} AS before
-            FROM realtime_stream s LEFT JOIN {PREFIX}_state_{shape.feed}(marked::{shape.key_type}[]) n
-            ON s.topic = '{shape.feed}.' || n.key
-            WHERE s.topic = ANY (topics) AND s.state IS DISTINCT FROM n.state
-        ), advanced AS (
-            UPDATE realtime_stream s SET version = c.version, state = c.state, at = moment,
-                changed = {changed("c.before", "c.state")}, transaction = mark
-            FROM changes c WHERE s.topic = c.topic
-        )
-        INSERT INTO realtime_event (topic, version, state, before, actor, context, at)
-        SELECT topic, version, state, before, left(actor, 100), context, moment
-        FROM changes ORDER BY topic COLLATE "C";
-    END IF;
-"""
-
-
-def _rewrite(shape: Shape) -> str:
-    """Return the lines for a second flush of one transaction (SET CONSTRAINTS IMMEDIATE).
-
-    Its event is written anew, or taken back when it left nothing.
-    """
-    return f"""
-        FOR own IN
-            SELECT s.topic, s.version, s.state AS old, n.state AS new, e.before
-            FROM realtime_stream s
-            JOIN realtime_event e ON e.topic = s.topic AND e.version = s.version AND e.pos IS NULL
-            LEFT JOIN {PREFIX}_state_{shape.feed}(marked::{shape.key_type}[]) n ON s.topic = '{shape.feed}.' || n.key
-            WHERE s.topic = ANY (topics) AND s.transaction = mark AND s.state IS DISTINCT FROM n.state
-        LOOP
-            prior := CASE WHEN own.before IS NULL THEN NULL ELSE coalesce(own.old, '{{}}') || own.before END;
-            IF prior IS NOT DISTINCT FROM own.new THEN
-                DELETE FROM realtime_event WHERE topic = own.topic AND version = own.version;
-                UPDATE realtime_stream SET version = version - 1, state = own.new, transaction = ''
-                WHERE topic = own.topic;
-            ELSE
-                prior := {before("prior", "own.new")};
-                UPDATE realtime_event e SET state = own.new, before = prior, at = moment
-                WHERE e.topic = own.topic AND e.version = own.version;
-                UPDATE realtime_stream SET state = own.new, at = moment, changed = {changed("prior", "own.new")}
-                WHERE topic = own.topic;
-            END IF;
-        END LOOP;
 """
 
 

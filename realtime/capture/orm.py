@@ -3,7 +3,7 @@
 Sees ``save`` and ``delete``, cascades included; ``queries`` sees the writes of many rows. SQL is not seen.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from functools import wraps
 from typing import Any
@@ -42,11 +42,30 @@ def read(feed: type[Feed], keys: Collection[Any], *, using: str) -> dict[Any, St
     """
     if not keys:
         return {}
-    found = {row["pk"]: _state(feed, row) for row in _select(feed, using).rows(keys)}
-    for name, field in feed.fields.items():
-        if isinstance(field, Many):
-            _fill_lists(feed, name, field, found, using)
-    return found
+    reading = Reading(feed, using)
+    with connections[using].cursor() as cursor:
+        cursor.execute(*reading.statement(keys))
+        return reading.states(cursor.fetchall())
+
+
+class Reading:
+    """The statement that reads states, and what its rows mean."""
+
+    def __init__(self, feed: type[Feed], using: str) -> None:
+        self._feed, self._using = feed, using
+        self._select = _select(feed, using)
+
+    def statement(self, keys: Collection[Any]) -> tuple[str, list[Any]]:
+        """Return the SQL that reads the records ``keys``, one or more, with its values."""
+        return self._select.statement(keys)
+
+    def states(self, found: Sequence[Any]) -> dict[Any, State]:
+        """Return the states that the rows of the statement are."""
+        states = self._select.states(found)
+        for name, field in self._feed.fields.items():
+            if isinstance(field, Many):
+                _fill_lists(self._feed, name, field, states, self._using)
+        return states
 
 
 class _Select:
@@ -57,23 +76,63 @@ class _Select:
 
     def __init__(self, feed: type[Feed], using: str) -> None:
         expressions = _expressions(feed)
-        self._names = ["pk", *(name for name, value in expressions.items() if not isinstance(value, FilteredRelation))]
-        rows = feed.model._base_manager.using(using).order_by().annotate(**expressions).values_list(*self._names)
+        names = ["pk", *(name for name, value in expressions.items() if not isinstance(value, FilteredRelation))]
+        rows = feed.model._base_manager.using(using).order_by().annotate(**expressions).values_list(*names)
         self._compiler = rows.query.get_compiler(using)
         sql, self._params = self._compiler.as_sql()
         self._converters = self._compiler.get_converters([column[0] for column in self._compiler.select])
         self._sql = f"SELECT * FROM ({sql}) states WHERE pk IN "
         self._key = feed.model._meta.pk
+        self._layout = _Layout(feed, {name: place for place, name in enumerate(names)})
 
-    def rows(self, keys: Collection[Any]) -> Iterable[dict[str, Any]]:
-        """Yield what each record has, by name, as Python has it."""
-        connection = self._compiler.connection
-        wanted = [self._key.get_db_prep_value(key, connection) for key in keys]
-        with connection.cursor() as cursor:
-            cursor.execute(f"{self._sql}({', '.join(['%s'] * len(wanted))})", (*self._params, *wanted))
-            found = cursor.fetchall()
-        converted = self._compiler.apply_converters(found, self._converters)
-        return (dict(zip(self._names, row, strict=True)) for row in converted)
+    def statement(self, keys: Collection[Any]) -> tuple[str, list[Any]]:
+        wanted = [self._key.get_db_prep_value(key, self._compiler.connection) for key in keys]
+        return f"{self._sql}({', '.join(['%s'] * len(wanted))})", [*self._params, *wanted]
+
+    def states(self, found: Sequence[Any]) -> dict[Any, State]:
+        """Return the states that ``found`` are, by key, as JSON has them."""
+        converted = self._compiler.apply_converters(found, self._converters) if self._converters else found
+        return {row[0]: self._layout.state(row) for row in converted}
+
+
+class _Layout:
+    """Which column of a row is which value of the state: found out once, since each save asks."""
+
+    def __init__(self, feed: type[Feed], places: Mapping[str, int]) -> None:
+        self._empty: State = {}
+        self._columns = [(gate, places[f"rt_{gate}"]) for gate in feed.gates]
+        for name, field in feed.fields.items():
+            if isinstance(field, Field):
+                self._columns.append((name, places[f"rt_{name}"]))
+            else:
+                self._empty[name] = field.default if isinstance(field, Slot) else None
+        self._lists = [name for name, field in feed.fields.items() if isinstance(field, Many)]
+        self._parts = [
+            (
+                places[f"rt_part{index}_is_there"],
+                [(name, _places(places, f"rt_part{index}_{name}", value)) for name, value in part.fills.items()],
+            )
+            for index, part in enumerate(feed.parts)
+        ]
+
+    def state(self, row: Sequence[Any]) -> State:
+        state = {name: plain(row[place]) for name, place in self._columns} | self._empty
+        for name in self._lists:
+            state[name] = []
+        for is_there, fills in self._parts:
+            if row[is_there] is not None:
+                for name, place in fills:
+                    if isinstance(place, int):
+                        state[name] = plain(row[place])
+                    else:
+                        state[name] = {key: plain(row[number]) for key, number in place.items()}
+        return state
+
+
+def _places(places: Mapping[str, int], prefix: str, value: Field | Record) -> int | dict[str, int]:
+    if isinstance(value, Record):
+        return {key: places[f"{prefix}_{key}"] for key in value.paths}
+    return places[prefix]
 
 
 def _select(feed: type[Feed], using: str) -> _Select:
@@ -139,25 +198,3 @@ def _part_expressions(part: type[Part], prefix: str) -> dict[str, Any]:
         for suffix, path in paths.items():
             found[f"{prefix}_{name}{suffix}"] = F(f"{row}__{path.replace('.', '__')}")
     return found
-
-
-def _state(feed: type[Feed], row: dict[str, Any]) -> State:
-    state: State = {gate: plain(row[f"rt_{gate}"]) for gate in feed.gates}
-    for name, field in feed.fields.items():
-        match field:
-            case Field():
-                state[name] = plain(row[f"rt_{name}"])
-            case Many():
-                state[name] = []
-            case Slot():
-                state[name] = field.default
-    for index, part in enumerate(feed.parts):
-        if row[f"rt_part{index}_is_there"] is None:
-            continue
-        for name, value in part.fills.items():
-            prefix = f"rt_part{index}_{name}"
-            if isinstance(value, Record):
-                state[name] = {k: plain(row[f"{prefix}_{k}"]) for k in value.paths}
-            else:
-                state[name] = plain(row[prefix])
-    return state

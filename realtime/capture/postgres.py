@@ -16,9 +16,10 @@ from django.db.models import Case, Expression, F, Func, JSONField, OuterRef, Sub
 from django.db.models.functions import Coalesce
 from psycopg import ClientCursor
 
-from ..feeds import Feed, Field, Many, Part, Record, all_feeds
+from ..feeds import Feed, Field, Many, Part, Record, Slot, all_feeds
 from . import functions
 from .base import newest_of, way_to
+from .flush import flush
 from .functions import PREFIX, End, Shape, Source
 from .sources import captured_tables, far_path, holders, relations, through
 
@@ -27,14 +28,27 @@ _PAIRS = 45
 
 
 class Plain(Func):
-    """A column as JSON has it; the same text that ``base.plain`` makes."""
+    """A column as JSON will have it; the same text that ``base.plain`` makes."""
 
     output_field = JSONField()
     arity = 1
+    template = "%s"
 
     def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:  # type: ignore[override]
         sql, params = compiler.compile(self.source_expressions[0])
-        return f"coalesce(to_jsonb({_cast(sql, self.source_expressions[0].output_field)}), 'null')", params
+        return self.template % _cast(sql, self.source_expressions[0].output_field), params
+
+
+class Json(Plain):
+    """A column as JSON; SQL's NULL where it has none, which becomes JSON's in an object."""
+
+    template = "to_jsonb(%s)"
+
+
+class JsonOrNull(Plain):
+    """A column as JSON, with JSON's null where it has no value."""
+
+    template = "coalesce(to_jsonb(%s), 'null')"
 
 
 def _cast(sql: str, field: Any) -> str:
@@ -86,30 +100,40 @@ def state_expression(feed: type[Feed]) -> Expression:
         elif isinstance(field, Many):
             pairs[name] = _list(feed, field)
         else:
-            parts = [_of_part(part, name) for part in feed.parts if name in part.fills]
-            pairs[name] = Coalesce(*parts, _constant(field.default)) if parts else _constant(field.default)
+            pairs[name] = _slot(feed, name, field)
     return _object(pairs)
 
 
 def _list(feed: type[Feed], many: Many) -> Expression:
     holder, path = through(feed, many), far_path(feed, many)
     rows = holder.model._base_manager.filter(**{holder.owner: OuterRef("pk")}).order_by(path, "pk")
-    values = ArraySubquery(rows.annotate(rt_made=Plain(F(path))).values("rt_made"))
+    values = ArraySubquery(rows.annotate(rt_made=JsonOrNull(F(path))).values("rt_made"))
     return Func(values, function="to_jsonb", output_field=JSONField())
 
 
-def _of_part(part: type[Part], name: str) -> Any:
+def _slot(feed: type[Feed], name: str, slot: Slot) -> Any:
+    """Return what the first part that has a row fills in ``name``; the default where none has one."""
+    parts = [part for part in feed.parts if name in part.fills]
+    if len(parts) == 1 and slot.default is None:  # no row and no value are both null
+        return _of_part(parts[0], name, Json)
+    found = [_of_part(part, name, JsonOrNull) for part in parts]
+    return Coalesce(*found, _constant(slot.default)) if found else _constant(slot.default)
+
+
+def _of_part(part: type[Part], name: str, form: type[Plain]) -> Any:
     """Return what ``part`` fills in ``name``; SQL's NULL, which is not JSON's, where it has no row."""
     value = part.fills[name]
 
     def made(prefix: str) -> Expression:
         if isinstance(value, Record):
             return _object({key: Plain(F(prefix + path.replace(".", "__"))) for key, path in value.paths.items()})
-        return Plain(F(prefix + value.path.replace(".", "__")))
+        return form(F(prefix + value.path.replace(".", "__")))
 
     if part.newest:
         return Subquery(newest_of(part).annotate(rt_made=made("")).values("rt_made")[:1])
     back = way_to(part)
+    if form is Json and not isinstance(value, Record):
+        return made(f"{back}__")
     return Case(When(**{f"{back}__isnull": False}, then=made(f"{back}__")), output_field=JSONField())
 
 
@@ -121,7 +145,8 @@ def _shape(feed: type[Feed], connection: Any) -> Shape:
     pk = feed.model._meta.pk
     quote = connection.ops.quote_name
     key_type = pk.rel_db_type(connection) or "text"
-    return Shape(feed.name, quote(feed.model._meta.db_table), quote(pk.column), key_type, text)
+    names = tuple(dict.fromkeys([*feed.gates, *feed.fields]))
+    return Shape(feed.name, quote(feed.model._meta.db_table), quote(pk.column), key_type, text, names)
 
 
 def _sources(feed: type[Feed], connection: Any) -> Iterable[Source]:
@@ -162,7 +187,7 @@ def wanted(connection: Any) -> tuple[str, str]:
     shapes = [_shape(feed, connection) for feed in feeds]
     parts = [functions.MARKS]
     parts += [functions.state(shape, schema) for shape in shapes]
-    parts += [functions.flush(shapes, schema)]
+    parts += [flush(shapes, schema)]
     parts += [functions.follow(end, schema) for end in ends(connection)]
     parts += [functions.mark(source, schema) for source in sources(connection)]
     text = "\n".join(parts)

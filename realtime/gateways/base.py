@@ -1,6 +1,7 @@
 """What every gateway does with a socket of the sync dialect (PROTOCOL §3): hear the client, ask the hub, answer."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -18,11 +19,26 @@ from ..identity import Claim
 from ..member import Sink
 from ..protocol import messages
 from ..protocol.closing import Close
-from ..protocol.messages import Auth, BadFrame, Error, NotAFrame, Ping, Pong, Subscribe, Unsubscribe, User, Welcome
+from ..protocol.messages import (
+    Auth,
+    BadFrame,
+    Error,
+    NotAFrame,
+    Ping,
+    Pong,
+    Refusal,
+    Subscribe,
+    TooBig,
+    Unsubscribe,
+    User,
+    Welcome,
+)
 from ..protocol.subscriptions import Record
 from ..speaker import Speaker
 from ..tasks import failed
 from .opening import Opening, board_asked
+
+logger = logging.getLogger("realtime.dialect")
 
 
 class Dialect:
@@ -58,18 +74,20 @@ class Dialect:
         if key is not None:
             self._subscribe(Subscribe(feed.name, f"{feed.name}:{key}"))
 
-    def heard(self, text: str) -> None:
-        """Take a frame of the client. Never waits."""
+    def heard(self, text: str, size: int) -> None:
+        """Take a frame of the client, of ``size`` bytes. Never waits."""
+        if self.speaker.is_ending:
+            return
         try:
-            said = messages.heard(text)
+            said = messages.heard(text, is_long=size > conf.current().frame_bytes)
         except NotAFrame:
-            self.speaker.end(Close.PROTOCOL_ERROR)
+            self.end(Close.PROTOCOL_ERROR)
+            return
+        except TooBig:
+            self.end(Close.TOO_BIG)
             return
         except BadFrame as error:
             self._refuse("bad_frame", str(error), error.id)
-            return
-        if not isinstance(said, Subscribe) and len(text) > conf.current().frame_bytes:
-            self.speaker.end(Close.TOO_BIG)
             return
         match said:
             case Ping(n=n):
@@ -79,7 +97,27 @@ class Dialect:
             case Unsubscribe():
                 self._unsubscribe(said.id)
             case Auth():
-                self.speaker.end(Close.NOT_AUTHENTICATED)  # nobody has been given a ticket
+                self.hub.tasks.spawn(self._authenticate(said.ticket))
+
+    async def _authenticate(self, ticket: str) -> None:
+        """Rest on the session of ``ticket`` from now on, when it is the same person's; otherwise end."""
+        speaker, reader = self.speaker, self.hub.start()
+        try:
+            claim = await reader.redeem(ticket)
+            user = (await reader.accounts([claim])).get(claim) if claim else None
+        except DatabaseError as error:
+            failed("ticket", error)
+            self._refuse("unavailable", "this cannot be read now: take another ticket, and try again")
+            return
+        if user is None or speaker.feed.viewer(user) != speaker.viewer:
+            self.hub.leave(speaker)
+            speaker.end_at_once(Close.NOT_AUTHENTICATED)
+        else:
+            speaker.claim = claim
+
+    def end(self, code: Close) -> None:
+        """Say goodbye behind what waits, and close with ``code``."""
+        self.speaker.end(code)
 
     def leave(self) -> None:
         """Forget the socket: its client has left."""
@@ -91,7 +129,7 @@ class Dialect:
     def _subscribe(self, said: Subscribe) -> None:
         subscriptions, settings = self.speaker.subscriptions, conf.current()
         board = subscriptions.words.board(said.topic)
-        if said.id in subscriptions:
+        if said.id in subscriptions or said.id in self._opening:
             self._refuse("duplicate_id", "this id is in use: unsubscribe it first, or choose another", said.id)
         elif board is not None and len(subscriptions.boards) >= settings.boards_at_most:
             self._refuse("limit", f"a socket has {settings.boards_at_most} boards at most", said.id)
@@ -125,14 +163,21 @@ class Dialect:
     async def _opened(self, chosen: str, work: Callable[[], Awaitable[Error | None]], started: float) -> None:
         try:
             refusal = await work()
+            await self._refused(chosen, refusal, started)
         except DatabaseError as error:
             failed("topic", error)
-            refusal = Error("unavailable", "this cannot be read now", True, chosen, 1000)
+            await self._refused(chosen, Error("unavailable", "this cannot be read now", True, chosen, 1000), started)
+        except Exception:
+            logger.exception("a topic could not be opened")
+            self.end(Close.INTERNAL)
         finally:
-            self._opening.pop(chosen, None)
+            if self._opening.get(chosen) is asyncio.current_task():
+                del self._opening[chosen]
+
+    async def _refused(self, chosen: str, refusal: Error | None, started: float) -> None:
+        """Say why a topic is not opened; missing and forbidden look alike in time too (I20)."""
         if refusal is not None:
             self._end_topic(chosen)
-            # Missing and forbidden look alike in time too (I20).
             await asyncio.sleep(max(0.0, started + conf.current().refusal_seconds - time.monotonic()))
             self.speaker.say(refusal)
 
@@ -151,5 +196,5 @@ class Dialect:
         for topic in subscriptions.remove(chosen):
             self.hub.unwatch(self.speaker, topic)
 
-    def _refuse(self, code: str, message: str, chosen: str | UnsetType = UNSET) -> None:
+    def _refuse(self, code: Refusal, message: str, chosen: str | UnsetType = UNSET) -> None:
         self.speaker.say(Error(code, message, False, chosen))

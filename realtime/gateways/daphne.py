@@ -7,6 +7,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from autobahn.websocket.types import ConnectionDeny
@@ -71,30 +72,34 @@ class Server(StockServer):
             port.stopListening()
         sockets = [protocol for protocol in self.connections if isinstance(protocol, Socket)]
         requests = [
-            protocol
+            details["application_instance"]
             for protocol, details in self.connections.items()
-            if isinstance(protocol, Request) and "disconnected" not in details
+            if isinstance(protocol, Request) and "application_instance" in details
         ]
         logger.info("draining %d sockets, %d requests", len(sockets), len(requests))
         Hub.current().drain()
         return self._drained(sockets, requests)
 
     @defer.inlineCallbacks
-    def _drained(self, sockets: "list[Socket]", requests: "list[Request]") -> Any:
+    def _drained(self, sockets: "list[Socket]", requests: "list[asyncio.Future[None]]") -> Any:
         window = conf.current().drain_seconds
-        yield self._until_closed([*sockets, *requests], window / 2)
+
+        def is_under_way() -> bool:
+            return any(left.state != left.STATE_CLOSED for left in sockets) or not all(r.done() for r in requests)
+
+        yield self._while(is_under_way, window / 2)
         for left in sockets:  # those of other consumers
             if left.state == left.STATE_OPEN:
                 left.serverClose(code=int(Close.DRAIN))  # autobahn takes no enum
-        yield self._until_closed([*sockets, *requests], window / 2)
+        yield self._while(is_under_way, window / 2)
         for details in self.connections.values():
             details.setdefault("application_instance", _Ended())
         yield super().kill_all_applications()
 
     @defer.inlineCallbacks
-    def _until_closed(self, lines: "list[Socket | Request]", within: float) -> Any:
+    def _while(self, is_under_way: Callable[[], bool], within: float) -> Any:
         until = time.monotonic() + within
-        while time.monotonic() < until and any(left.is_under_way for left in lines):
+        while time.monotonic() < until and is_under_way():
             yield task.deferLater(reactor, 0.02)
 
 
@@ -116,6 +121,16 @@ class Flow:
         self.is_open.set()
 
 
+KERNEL_BYTES = 128 * 1024
+"""What the kernel may hold for a reader; left to itself it takes megabytes of states that are long past."""
+
+
+def hold_little(transport: Any) -> None:
+    line = transport.getHandle()
+    if isinstance(line, socket.socket):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+
+
 class Request(WebRequest):
     """A request that may become a socket: then it hands over what the client sent right behind its handshake.
 
@@ -124,14 +139,9 @@ class Request(WebRequest):
 
     flow: Flow | None = None
 
-    @property
-    def is_under_way(self) -> bool:
-        """Whether somebody still waits for the end of the answer."""
-        return not (self.finished or self._disconnected or self.channel is None)
-
     def give_up(self) -> None:
         """Cut the line of an answer that will not be completed."""
-        if self._response_started and self.is_under_way:
+        if self._response_started and not (self.finished or self._disconnected or self.channel is None):
             self.channel.transport.abortConnection()
 
     def flow_of(self, message: Any) -> Flow | None:
@@ -140,6 +150,8 @@ class Request(WebRequest):
         if message["type"] == "http.response.start" and self.producer is None and not self.finished and has_reader:
             self.flow = Flow()
             self.registerProducer(self.flow, True)
+            if (b"Content-Type", b"text/event-stream") in message.get("headers", ()):
+                hold_little(self.channel.transport)
         elif self.flow is not None and not message.get("more_body"):
             if has_reader:
                 self.unregisterProducer()
@@ -161,21 +173,12 @@ class Socket(WebSocketProtocol):
 
     flow: Flow | None = None
 
-    @property
-    def is_under_way(self) -> bool:
-        return bool(self.state != self.STATE_CLOSED)
-
-    KERNEL_BYTES = 128 * 1024
-    """What the kernel may hold for a reader; left to itself it takes megabytes of states that are long past."""
-
     def onOpen(self) -> None:  # noqa: N802 (autobahn names it)
         super().onOpen()
         self.flow = Flow()
         self.transport.unregisterProducer()  # the HTTP channel's, which would stop us hearing a slow reader
         self.transport.registerProducer(self.flow, True)
-        line = self.transport.getHandle()
-        if isinstance(line, socket.socket):
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.KERNEL_BYTES)
+        hold_little(self.transport)
 
     def check_timeouts(self) -> None:
         is_late = self.duration() > self.server.websocket_connect_timeout
@@ -193,7 +196,8 @@ class Socket(WebSocketProtocol):
         """
         if self.state != self.STATE_CONNECTING or not hasattr(self, "handshake_deferred"):
             return False
-        self.handshake_deferred.errback(ConnectionDeny(code=503, reason="Service Unavailable"))
+        denial = ConnectionDeny(code=503, reason="Service Unavailable")  # type: ignore[no-untyped-call]
+        self.handshake_deferred.errback(denial)
         del self.handshake_deferred
         self.server.protocol_disconnected(self)
         return True

@@ -72,6 +72,8 @@ class Opening:
         updates, is_whole = [update], True
         if record.whole and topic in self._new:
             updates, is_whole = await self._every_version(reader, update)
+            # Another topic of this socket may have brought the newest state meanwhile.
+            is_whole &= self._speaker.session.sent(topic) in (None, self._cursors.get(topic))
         if self._is_open():
             self._say_subscribed({topic: update}, is_whole=is_whole)
             self._hub.release(self._speaker, topic, updates)
@@ -88,7 +90,7 @@ class Opening:
             topics = [self._speaker.feed.topic(key) for key in keys]
             self._hold(topics)
             found = await self._states(reader, topics)
-            left = await self._left(reader, topics)
+            left = await self._left(reader, board, topics)
             if self._is_open():
                 self._show(board, {topic: found[topic] for topic in topics if topic in found}, total, left)
         finally:
@@ -138,7 +140,7 @@ class Opening:
         if ahead:
             found |= await reader.states(ahead)
         for topic in self._ahead(found):
-            if topic in self._speaker.session:
+            if self._speaker.session.sent(topic) == self._cursors[topic]:  # nothing newer was written meanwhile
                 self._speaker.session.restart(topic)
         return found
 
@@ -154,11 +156,16 @@ class Opening:
         is_whole = bool(found) and len(found) == found[-1].version - held
         return [u for u in found[:-1] if self._speaker.sees(u)] + found[-1:], is_whole
 
-    async def _left(self, reader: Reader, topics: Iterable[str]) -> dict[str, str]:
+    async def _left(self, reader: Reader, board: BoardOf, topics: Iterable[str]) -> dict[str, str]:
         """Return which records the client holds that are not listed any more, and what he may know of why."""
         gone = self._cursors.keys() - set(topics)
         newest = await reader.missed(dict.fromkeys(gone, -1), limit=0) if gone else {}
-        return {t: FILTERED if any(map(self._speaker.sees, newest[t])) else FORBIDDEN for t in sorted(gone)}
+        return {topic: self._reason(board, newest[topic]) for topic in sorted(gone)}
+
+    def _reason(self, board: BoardOf, newest: Iterable[Update]) -> str:
+        if not any(map(self._speaker.sees, newest)):
+            return FORBIDDEN
+        return LIMIT if any(map(board.lists, newest)) else FILTERED
 
     def _is_open(self) -> bool:
         return self._said.id in self._speaker.subscriptions and self._speaker in self._hub.members

@@ -29,12 +29,18 @@ class Close(IntEnum):
         return self in _TEMPORARY
 
     @property
+    def patience(self) -> float:
+        """Seconds that a client waits at least before it comes back."""
+        return 5.0 if self in _PATIENT else 0.0
+
+    @property
     def meaning(self) -> str:
         """What ``goodbye`` says."""
         return _MEANING[self]
 
 
 _TEMPORARY = {Close.OVERLOADED, Close.DRAIN, Close.SILENT, Close.TOO_SLOW, Close.LIMITED, Close.INTERNAL}
+_PATIENT = {Close.OVERLOADED, Close.LIMITED}
 _MEANING = {
     Close.LEFT: "you left",
     Close.TOO_BIG: "that frame was too big",

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from .closing import Close
+
 Id = Annotated[str, Meta(min_length=1, max_length=64, description="Chosen by the client, unique on the socket.")]
 Version = Annotated[int, Meta(ge=0, le=2**53)]
 Scalar = str | int | bool | float | None
@@ -101,10 +103,23 @@ class Heartbeat(Struct, frozen=True, tag="heartbeat"):
     verified_at: str | None
 
 
+Refusal = Literal[
+    "bad_frame",
+    "bad_filter",
+    "duplicate_id",
+    "forbidden",
+    "limit",
+    "not_found",
+    "unavailable",
+    "unknown_id",
+    "unknown_topic",
+]
+
+
 class Error(Struct, frozen=True, tag="error", omit_defaults=True):
     """Something that the client said was not done. The socket stays."""
 
-    code: str
+    code: Refusal
     message: str
     temporary: bool
     id: str | UnsetType = UNSET
@@ -124,6 +139,19 @@ class Goodbye(Struct, frozen=True, tag="goodbye"):
     reason: str
     reconnect: bool
     retry_after_ms: int
+
+
+def goodbye(code: Close, *, retry_after: float = 0.0) -> Goodbye:
+    """Return what is said before a close with ``code``. ``retry_after``: seconds until the client may come back.
+
+    >>> goodbye(Close.LIMITED)
+    Goodbye(code=4429, reason='too much at once', reconnect=True, retry_after_ms=5000)
+    """
+    return Goodbye(int(code), code.meaning, code.reconnect, round(max(retry_after, code.patience) * 1000))
+
+
+class TooBig(Exception):
+    """A frame that is longer than all but ``subscribe`` may be. Answered by a close code."""
 
 
 class NotAFrame(Exception):
@@ -150,10 +178,10 @@ _of_type: dict[str, msgspec.json.Decoder[Any]] = {
 _encoder = msgspec.json.Encoder()
 
 
-def heard(text: str) -> Said | None:
+def heard(text: str, *, is_long: bool = False) -> Said | None:
     """Return what a client said; ``None`` for a type of frame that is not known, which is ignored.
 
-    Raises ``NotAFrame`` and ``BadFrame``.
+    ``is_long``: only ``subscribe`` may be so. Raises ``NotAFrame``, ``TooBig`` and ``BadFrame``.
 
     >>> heard('{"type":"ping","n":1}'), heard('{"type":"later"}')
     (Ping(n=1), None)
@@ -165,6 +193,8 @@ def heard(text: str) -> Said | None:
         envelope = _envelope.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise NotAFrame(str(error)) from None
+    if is_long and envelope.type != "subscribe":
+        raise TooBig
     if not isinstance(envelope.type, str):
         raise BadFrame("a frame has a `type`, which is a string")
     decoder = _of_type.get(envelope.type)

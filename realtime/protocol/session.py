@@ -99,8 +99,14 @@ class Session:
         return CatchUp(topic, after)
 
     def restart(self, topic: str) -> None:
-        """Forget what the client said it holds: it is of another history, or was never written here."""
-        self._cursors[topic].sent = None
+        """Forget what the client said it holds: it is of another history, or was never written here.
+
+        The state is to come, though another topic of the socket may have been told that nothing was missing.
+        """
+        cursor = self._cursors[topic]
+        cursor.sent = None
+        if cursor.held is None:
+            self._hold_back(topic, cursor, [])
 
     def leave(self, topic: str) -> None:
         """Stop watching ``topic``; what was asked for it is ignored when it comes."""

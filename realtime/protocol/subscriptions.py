@@ -167,6 +167,8 @@ class Subscriptions:
         known = {topic: _later(update, passed.get(topic)) for topic, update in found.items()}
         listed = {topic: update for topic, update in (fresh | known).items() if board.lists(update)}
         board.members = dict.fromkeys(list(listed)[: board.limit])
+        # What passed may be an old record's late hint: the database says which are the newest.
+        board.is_stale = len(listed) > board.limit
         board.total = max(total, len(board.members))
         return {topic: listed[topic] for topic in board.members}
 

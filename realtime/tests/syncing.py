@@ -27,8 +27,6 @@ class Client:
 
     async def subscribe(self, name: str, topic: str, **more: Any) -> list[dict[str, Any]]:
         """Subscribe; return the frames from ``subscribed``, or ``error``, to ``synced``."""
-        if topic.startswith("delivery:"):
-            self.mirror.topics[name] = topic.partition(":")[2]
         began = len(self.frames)
         await self.socket.say(type="subscribe", id=name, topic=topic, **more)
         await self.until(lambda frame: frame["type"] in ("synced", "error") and frame.get("id") == name)

@@ -198,6 +198,46 @@ async def test_who_leaves_a_board_while_it_is_read_is_said_to_be_gone(monkeypatc
         assert mirror.records.keys() == synced["deliveries"].keys()
 
 
+async def test_what_a_board_has_no_place_for_any_more_is_said_to_be_so() -> None:
+    me = await sync_to_async(user)()
+    records = await sync_to_async(lambda: [delivery(sender=me) for _ in range(3)])()
+    mirror = Mirror(DeliveryFeed)
+    async with client(me, mirror) as viewer:
+        await viewer.subscribe("b", "deliveries:mine")
+        assert len(mirror.boards["b"]) == len(records)
+    async with client(me, mirror) as viewer:
+        *_, board, synced = await viewer.subscribe("b", "deliveries:mine", limit=2, have=mirror.have())
+        assert [removal["reason"] for removal in board["removed"]] == ["limit"]
+        assert (len(synced["deliveries"]), synced["total"]) == (2, 3)
+
+
+async def test_a_promise_of_every_version_is_not_made_when_another_topic_was_quicker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = await changed(LAST)
+    epoch = await sync_to_async(log.epoch)()
+    have = {"epoch": epoch, "versions": {str(record.pk): 1}}
+    mirror = Mirror(DeliveryFeed)
+    mirror.records[str(record.pk)] = {"version": 1}
+    async with client(record.sender, mirror) as viewer:
+        mirror.topics = {"all": str(record.pk), "latest": str(record.pk)}
+        reader = Hub.current().start()
+        read, went_on = reader.missed, asyncio.Event()
+
+        async def slow(after: Any, **more: Any) -> Any:
+            await went_on.wait()
+            return await read(after, **more)
+
+        monkeypatch.setattr(reader, "missed", slow)
+        for name in ("all", "latest"):
+            await viewer.socket.say(type="subscribe", id=name, topic=f"delivery:{record.pk}", have=have, mode=name)
+        await viewer.until_type("synced", id="latest")
+        went_on.set()
+        await viewer.until_type("subscribed", id="all", recovered=False, reason="expired")
+        await viewer.until_type("synced", id="all")
+        assert [frame["version"] for frame in viewer.frames if frame["type"] == "delivery.update"] == [LAST]
+
+
 async def test_cursors_that_are_no_keys_are_nothing() -> None:
     me = await sync_to_async(user)()
     epoch = await sync_to_async(log.epoch)()

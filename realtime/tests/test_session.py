@@ -173,3 +173,13 @@ def test_a_topic_that_was_left_is_silent() -> None:
     assert session.arrived(update(1)) == []
     assert session.fetched(TOPIC, [update(1)]) == []
     assert session.head(TOPIC, 5) == []
+
+
+def test_who_is_ahead_gets_the_state_though_another_topic_of_his_was_told_that_nothing_is_missing() -> None:
+    session = Session()
+    session.join(TOPIC, after=9)
+    assert session.fetched(TOPIC, [update(3)]) == [], "a board that covers the record believes him"
+    session.restart(TOPIC)
+    (send,) = session.fetched(TOPIC, [update(3)])
+    assert isinstance(send, Send)
+    assert (send.update.version, send.had) == (3, None)

@@ -1,12 +1,17 @@
 """The sync dialect on one socket: who gets a topic, what a topic gets, and what the server answers to nonsense."""
 
+import json
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db.models.functions import Now
 from pytest_django import Settings
 
+from realtime.capture.base import plain
+from realtime.gateways.opening import Opening
 from realtime.hub import Hub
+from realtime.models import Epoch
 from realtime.testing import connect_as
 from realtime.tests.people import delivery, user
 from realtime.tests.syncing import PATH, PROTOCOL, auditor, change, client
@@ -32,7 +37,9 @@ async def test_a_stranger_and_a_missing_record_get_the_same_answer() -> None:
 async def test_nobody_is_not_welcomed() -> None:
     async with connect_as(None, PATH, protocol=PROTOCOL) as socket:
         assert await socket.closed() == 4401
-        assert socket.frames == []
+        assert [(frame["type"], frame["code"], frame["reconnect"]) for frame in socket.frames] == [
+            ("goodbye", 4401, False)
+        ]
 
 
 async def test_all_records_are_not_for_the_plain_dialect() -> None:
@@ -67,7 +74,6 @@ async def test_a_record_is_sent_then_each_version_masked_for_its_viewer() -> Non
 async def test_the_address_of_a_record_is_a_subscription_to_it() -> None:
     record = await sync_to_async(delivery)()
     async with client(record.sender, path=f"{PATH}{record.pk}/") as viewer:
-        viewer.mirror.topics["delivery"] = str(record.pk)
         await viewer.until_type("synced", id="delivery")
         assert viewer.mirror.records[str(record.pk)]["version"] == 1
 
@@ -183,10 +189,76 @@ async def test_topics_are_limited_and_ids_are_unique(settings: Settings) -> None
 async def test_a_frame_that_is_too_big_ends_the_socket(settings: Settings) -> None:
     someone = await sync_to_async(user)()
     settings.REALTIME = {**settings.REALTIME, "FRAME_BYTES": 200, "SUBSCRIBE_BYTES": 2000}
-    for frame in ({"type": "ping", "n": 1, "more": "x" * 300}, {"type": "subscribe", "more": "x" * 3000}):
+    for frame in (
+        {"type": "ping", "n": 1, "more": "x" * 300},
+        {"type": "ping", "n": 1, "more": "ü" * 120},  # 200 bytes, not 200 letters
+        {"type": "ping", "n": "no number", "more": "x" * 300},
+        {"type": "subscribe", "more": "x" * 3000},
+    ):
         async with connect_as(someone, PATH, protocol=PROTOCOL) as socket:
-            await socket.say(**frame)
+            await socket.send(json.dumps(frame, ensure_ascii=False))
             assert await socket.closed() == 1009
+            assert socket.frames[-1]["code"] == 1009
+    async with client(someone) as viewer:
+        frames = await viewer.subscribe("a", "deliveries:mine", more="x" * 300)
+        assert [frame["type"] for frame in frames] == ["subscribed", "synced"]
+
+
+async def test_every_end_is_said_before_it_comes(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "INBOUND_BURST": 3}
+    someone = await sync_to_async(user)()
+    async with connect_as(someone, PATH, protocol=PROTOCOL) as socket:
+        await socket.send_bytes(b"{}")
+        assert await socket.closed() == 4400
+        assert socket.frames[-1]["code"] == 4400
+    async with connect_as(someone, PATH, protocol=PROTOCOL) as socket:
+        for n in range(20):
+            await socket.say(type="ping", n=n)
+        assert await socket.closed() == 4429
+        goodbye = socket.frames[-1]
+        assert (goodbye["code"], goodbye["reconnect"], goodbye["retry_after_ms"]) == (4429, True, 5000)
+        assert [frame["n"] for frame in socket.frames if frame["type"] == "pong"] == [0, 1, 2]
+    async with connect_as(someone, PATH, protocol=PROTOCOL) as socket:
+        await socket.say(type="auth", ticket="nobody gave it")
+        assert await socket.closed() == 4401
+        assert socket.frames[-1]["code"] == 4401
+
+
+async def test_what_fails_here_is_an_end_and_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = await sync_to_async(delivery)()
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with client(record.sender) as viewer:
+        monkeypatch.setattr(Opening, "record", broken)
+        await viewer.socket.say(type="subscribe", id="a", topic=f"delivery:{record.pk}")
+        assert await viewer.socket.closed() == 4500
+        assert viewer.frames[-1]["reconnect"]
+
+
+async def test_an_id_is_in_use_until_its_topic_is_answered() -> None:
+    record = await sync_to_async(delivery)()
+    async with client(record.sender) as viewer:
+        await viewer.socket.say(type="subscribe", id="a", topic="delivery:seven")
+        await viewer.socket.say(type="subscribe", id="a", topic=f"delivery:{record.pk}")
+        assert (await viewer.until_type("error", id="a"))["code"] == "duplicate_id"
+        assert (await viewer.until_type("error", id="a"))["code"] == "not_found"
+        assert (await viewer.subscribe("a", f"delivery:{record.pk}"))[-1]["type"] == "synced"
+
+
+async def test_an_id_that_was_unsubscribed_is_free_at_once() -> None:
+    record = await sync_to_async(delivery)()
+    async with client(record.sender) as viewer:
+        for _ in range(5):
+            await viewer.socket.say(type="subscribe", id="a", topic=f"delivery:{record.pk}")
+            await viewer.socket.say(type="unsubscribe", id="a")
+        await viewer.subscribe("a", f"delivery:{record.pk}")  # by now every read has ended
+        await viewer.socket.say(type="unsubscribe", id="a")
+        await viewer.socket.say(type="ping", n=1)
+        await viewer.until_type("pong", n=1)
+        assert not Hub.current().topics()
+        assert not [frame for frame in viewer.frames if frame["type"] == "error"]
 
 
 async def test_staff_see_what_they_may(settings: Settings) -> None:
@@ -194,3 +266,22 @@ async def test_staff_see_what_they_may(settings: Settings) -> None:
     async with client(boss) as viewer:
         _, state, synced = await viewer.subscribe("a", "deliveries:all")
         assert (state["delivery_id"], state["price"], synced["total"]) == (str(record.pk), "10.00", 1)
+
+
+async def test_what_was_committed_before_a_heartbeat_vouches_for_it_stands_before_it(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "HEARTBEAT_SECONDS": 0.05, "REPAIR_SECONDS": 0.05}
+    record = await sync_to_async(delivery)()
+    async with client(record.sender) as viewer:
+        await viewer.subscribe("a", f"delivery:{record.pk}")
+        Hub.current()._ear._deliver = lambda update: None  # deaf: repair alone
+        for number in range(5):
+            await change(record, status=f"stop {number}")
+            written = await sync_to_async(plain_now)()
+            while ((await viewer.until_type("heartbeat"))["verified_at"] or "") <= written:
+                continue
+            assert viewer.mirror.records[str(record.pk)]["status"] == f"stop {number}"
+
+
+def plain_now() -> str:
+    """Return the database's clock as a heartbeat has it."""
+    return str(plain(Epoch.objects.annotate(clock=Now()).values_list("clock", flat=True).get()))

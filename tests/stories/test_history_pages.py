@@ -13,7 +13,7 @@ from orders.services import order_pause, order_reprice, order_resume, order_writ
 from realtime.actor import acting, of_user
 from tests.people import Cast
 from tests.server import server
-from tests.stories.test_two_people import DESKTOP, PHONE, Desk, desk, people, picture
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, people, picture
 
 __all__ = ["desk", "people", "server"]
 pytestmark = pytest.mark.browser

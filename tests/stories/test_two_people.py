@@ -3,104 +3,25 @@
 With UPDATE_SCREENSHOTS=1 the pictures in docs/images are taken anew.
 """
 
-import os
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import call_command
-from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+from playwright.async_api import expect
 
 from accounts.models import User
 from games.league_of_legends.ladder import Position
 from games.league_of_legends.services import division_order_report
 from orders.models import BaseOrder
 from orders.services import order_assign, order_claim, order_pause, order_release
-from tests.people import Cast, cast, order_of
-from tests.server import ROOT, Server, session_of
+from tests.people import Cast, order_of
+from tests.server import server
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, live, people, picture, seen, was_not_reloaded
 
+__all__ = ["desk", "people", "server"]
 pytestmark = pytest.mark.browser
-
-IMAGES = ROOT / "docs" / "images"
-DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-PATIENCE = 30_000  # ms
-# No sandbox as root, and nothing that Chromium would like to tell the world.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-expect.set_options(timeout=PATIENCE)
-
-
-@dataclass
-class Desk:
-    """A browser in front of the server; whatever its pages complain about is collected."""
-
-    browser: Browser
-    server: Server
-    complaints: list[str] = field(default_factory=list)
-
-    async def open(
-        self, user: User, path: str, *, size: Any = DESKTOP, theme: Any = "light", script: bool = True
-    ) -> Page:
-        """Return a page of ``user``, in a browser profile of his own."""
-        context: BrowserContext = await self.browser.new_context(
-            viewport=size, color_scheme=theme, java_script_enabled=script, base_url=self.server.url
-        )
-        cookie = await sync_to_async(session_of)(user)
-        await context.add_cookies([{"name": "sessionid", "value": cookie, "url": self.server.url}])
-        page = await context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        await page.goto(path)
-        if script:
-            await page.evaluate("window.stayed = true")
-        return page
-
-
-@pytest.fixture
-async def desk(server: Server, chromium: str) -> AsyncIterator[Desk]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        found = Desk(browser, server)
-        yield found
-        await browser.close()
-        assert found.complaints == []
-
-
-@pytest.fixture
-async def people(server: Server) -> Cast:
-    return await sync_to_async(cast)(
-        client="client", booster="booster", manager="manager", other_client="carlos", other_booster="bela"
-    )
-
-
-def seen(page: Page, name: str) -> Locator:
-    """Where a page shows a value of the order."""
-    return page.locator(f'[data-field="{name}"]:not([data-kind="width"], [data-kind="mark"])').first
-
-
-def live(page: Page) -> Locator:
-    return page.locator("#live .live-text")
-
-
-async def was_not_reloaded(*pages: Page) -> None:
-    assert all([await page.evaluate("window.stayed === true") for page in pages])
-
-
-async def picture(page: Page, name: str) -> None:
-    if os.environ.get("UPDATE_SCREENSHOTS") == "1":
-        Path(IMAGES).mkdir(parents=True, exist_ok=True)
-        await page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
 
 
 async def test_what_one_does_is_on_the_others_page(desk: Desk, people: Cast) -> None:

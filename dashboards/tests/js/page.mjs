@@ -27,9 +27,12 @@ export class Element {
 /** A line to a server that says what the test wants: `says` and `closes` are the server's doing. */
 export class Line {
   static all = [];
+  readyState = 1;
+  heard = []; // what the page said
 
-  constructor(url) {
+  constructor(url, protocols) {
     this.url = url;
+    this.protocols = protocols;
     Line.all.push(this);
   }
 
@@ -41,11 +44,36 @@ export class Line {
     this.onmessage({ data: typeof frame === "string" ? frame : JSON.stringify(frame) });
   }
 
+  welcomes(epoch = "e1") {
+    this.says({ type: "welcome", protocol: 1, epoch, heartbeat_ms: 25_000 });
+  }
+
   closes(code) {
+    this.readyState = 3;
     this.onclose({ code });
+  }
+
+  send(text) {
+    this.heard.push(JSON.parse(text));
   }
 
   close(code) {
     this.closedWith = code;
   }
+}
+
+/** A browser's surroundings in a test's hand: `wakeUp()` is the network's return. */
+export function surroundings() {
+  const found = {
+    WebSocket: Line,
+    wakeUp: () => {},
+    random: Math.random,
+    onWake(wakeUp) {
+      found.wakeUp = wakeUp;
+      return () => {
+        found.wakeUp = () => {};
+      };
+    },
+  };
+  return found;
 }

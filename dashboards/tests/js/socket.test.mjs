@@ -1,119 +1,97 @@
-// A socket that comes back: after which close code, how soon, and when it gives up.
+// The one socket of a page: when it calls itself live, and that it says what it holds when it comes back.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { Line } from "./page.mjs";
+import { OrderSocket, syncAddress } from "../../static/dashboards/js/socket.js";
+import { Line, surroundings } from "./page.mjs";
 
-globalThis.WebSocket = Line;
-globalThis.location = { href: "https://boost.example.org/orders/12/" };
-globalThis.document = Object.assign(new EventTarget(), { hidden: false });
-for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"]) {
-  globalThis[name] = EventTarget.prototype[name].bind(globalThis.document);
-}
-Object.defineProperty(globalThis, "navigator", { value: { onLine: true }, configurable: true });
-const { OrderSocket, orderAddress, waitBefore } = await import("../../static/dashboards/js/socket.js");
-
+let news;
 let states;
-let frames;
-let left; // the socket of the test
-
-function opened() {
-  left = new OrderSocket(orderAddress(12), {
-    onFrame: (frame) => frames.push(frame),
-    onState: (state) => states.push(state),
-  });
-  left.open();
-  return left;
-}
-
-const names = () => states.map((state) => state.name);
+let socket;
 
 beforeEach(() => {
-  [states, frames, Line.all] = [[], [], []];
+  [news, states, Line.all] = [[], [], []];
   mock.timers.reset();
-  mock.timers.enable({ apis: ["setTimeout"] });
+  mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
+  socket = new OrderSocket({
+    address: "ws://test/",
+    onNews: (one) => news.push(one),
+    onState: (state) => states.push(state),
+    around: surroundings(),
+  });
+  socket.subscribe("order", { topic: "order:12" });
+  socket.open();
 });
 
-afterEach(() => left?.close());
+afterEach(() => socket.close());
+
+const asked = () => Line.last.heard.findLast(({ type }) => type === "subscribe");
+const state = () => states.at(-1);
+
+function syncs(version) {
+  Line.last.says({ type: "order.update", order_id: 12, version, changed: [], masked: [], prev: null });
+  Line.last.says({ type: "synced", id: asked().id, orders: { 12: version }, total: 1 });
+}
 
 test("the address is that of this site, encrypted where the page is", () => {
-  assert.equal(orderAddress(12), "wss://boost.example.org/ws/orders/12/");
-  assert.equal(orderAddress(12, "http://127.0.0.1:8000/"), "ws://127.0.0.1:8000/ws/orders/12/");
+  assert.equal(syncAddress("https://boost.example.org/orders/12/"), "wss://boost.example.org/ws/orders/");
+  assert.equal(syncAddress("http://127.0.0.1:8000/"), "ws://127.0.0.1:8000/ws/orders/");
 });
 
-test("it is live when the server speaks, not when the line stands", () => {
-  opened();
-  assert.deepEqual(names(), ["connecting"]);
-  Line.last.says({ version: 1 });
-  assert.deepEqual(names(), ["connecting", "live"]);
-  assert.deepEqual(frames, [{ version: 1 }]);
+test("it is live when everything is here, not when the server speaks", () => {
+  Line.last.welcomes();
+  assert.equal(state().name, "connecting");
+  syncs(7);
+  assert.equal(state().name, "live");
+  assert.deepEqual(news.map(({ kind }) => kind), ["order", "synced"]);
 });
 
-for (const code of [1000, 1009, 4400, 4401, 4404, 4405]) {
-  test(`after ${code} it stays away, and says why`, () => {
-    opened();
-    Line.last.closes(code);
-    mock.timers.tick(120_000);
-    assert.equal(Line.all.length, 1);
-    assert.equal(states.at(-1).name, "ended");
-    assert.ok(states.at(-1).reason);
-  });
-}
-
-for (const code of [1001, 1006, 1012, 1013, 4012, 4408, 4413, 4429, 4500, 4999]) {
-  test(`after ${code} it comes back`, () => {
-    opened();
-    Line.last.closes(code);
-    assert.equal(states.at(-1).name, "reconnecting");
-    mock.timers.tick(states.at(-1).seconds * 1000 + 1);
-    assert.equal(Line.all.length, 2);
-  });
-}
-
-test("the wait is full jitter under a growing cap, and patience where it is asked for", () => {
-  assert.equal(waitBefore(0, 1006, () => 0), 0);
-  assert.deepEqual([0, 1, 2, 10, 1000].map((attempt) => waitBefore(attempt, 1006, () => 1)), [0.5, 1, 2, 30, 30]);
-  assert.equal(waitBefore(0, 1013, () => 0), 5);
-  assert.equal(waitBefore(0, 4429, () => 0), 5);
-});
-
-test("a frame ends the row of failures", () => {
-  const socket = opened();
-  for (let n = 0; n < 3; n += 1) {
-    Line.last.closes(1006);
-    mock.timers.tick(31_000);
-  }
-  assert.equal(socket.failures, 3);
-  Line.last.says({ version: 1 });
-  assert.equal(socket.failures, 0);
-});
-
-test("when the network is back it does not wait any longer", () => {
-  opened();
-  Line.last.closes(4429);
-  dispatchEvent(new Event("online"));
-  assert.equal(Line.all.length, 2);
-  mock.timers.tick(120_000);
-  assert.equal(Line.all.length, 2, "the timer is gone with it");
-});
-
-test("what cannot be read is counted, and harms nothing", () => {
-  const socket = opened();
-  Line.last.says("{");
-  Line.last.says({ version: 1 });
-  assert.equal(socket.counts.unreadable, 1);
-  assert.deepEqual(frames, [{ version: 1 }]);
-});
-
-test("closed by the page it says nothing more and stays closed", () => {
-  const socket = opened();
-  socket.close();
-  assert.equal(Line.last.closedWith, 1000);
-  Line.last.says({ version: 1 });
+test("it comes back with what it holds, and catches up before it is live again", () => {
+  Line.last.welcomes();
+  syncs(7);
   Line.last.closes(1006);
-  dispatchEvent(new Event("online"));
-  mock.timers.tick(120_000);
-  assert.equal(Line.all.length, 1);
-  assert.deepEqual(frames, []);
+  assert.equal(state().name, "reconnecting");
+  mock.timers.tick(1000);
+  Line.last.welcomes();
+  assert.deepEqual(asked().have, { epoch: "e1", versions: { 12: 7 } });
+  assert.equal(state().name, "catching-up");
+  Line.last.says({ type: "order.update", order_id: 12, version: 9, changed: [], masked: [], prev: 7 });
+  Line.last.says({ type: "synced", id: asked().id, orders: { 12: 9 }, total: 1 });
+  assert.equal(state().name, "live");
+  assert.equal(socket.counts.gaps, 0);
+});
+
+test("a heartbeat says up to when all is verified", () => {
+  Line.last.welcomes();
+  syncs(7);
+  assert.equal(state().verifiedAt, null);
+  Line.last.says({ type: "heartbeat", server_time: "2026-11-24T03:18:06Z", verified_at: "2026-11-24T03:18:05Z" });
+  assert.deepEqual([state().name, state().verifiedAt], ["live", "2026-11-24T03:18:05Z"]);
+});
+
+test("when the server cannot look into its database, a page does not look live", () => {
+  Line.last.welcomes();
+  syncs(7);
+  Line.last.says({ type: "heartbeat", server_time: "2026-11-24T03:18:06Z", verified_at: "2026-11-24T03:18:05Z" });
+  Line.last.says({ type: "heartbeat", server_time: "2026-11-24T03:19:06Z", verified_at: "2026-11-24T03:18:05Z" });
+  assert.equal(state().name, "late");
+  Line.last.says({ type: "heartbeat", server_time: "2026-11-24T03:19:31Z", verified_at: "2026-11-24T03:19:30Z" });
+  assert.equal(state().name, "live");
+});
+
+test("what is temporarily not there is asked for again", () => {
+  Line.last.welcomes();
+  Line.last.says({ type: "error", id: asked().id, code: "unavailable", message: "", temporary: true, retry_after_ms: 700 });
+  mock.timers.tick(699);
+  const before = Line.last.heard.length;
+  mock.timers.tick(1);
+  assert.equal(Line.last.heard.length, before + 1);
+});
+
+test("a session that has ended ends the page's line", () => {
+  Line.last.welcomes();
+  syncs(7);
+  Line.last.closes(4405);
+  assert.deepEqual([state().name, state().code], ["ended", 4405]);
 });

@@ -1,161 +1,133 @@
-// The lists: rows that can still change read a socket each, up to a few; the list itself is looked at every few
-// seconds. Boards, one socket for a whole list, will take the place of both: Watch is the seam.
+// The lists: one board for each, over the page's one socket. Values are painted from frames; where a row comes, goes
+// or changes its shape, the server draws it.
 
 import { paint } from "./fields.js";
 import { actInPlace } from "./forms.js";
 import { indicate } from "./indicator.js";
-import { Order } from "./order.js";
-import { parse } from "./parts.js";
-import { OrderSocket, orderAddress } from "./socket.js";
+import { Rows } from "./rows.js";
+import { lossWords, orderName } from "./sentences.js";
+import { OrderSocket } from "./socket.js";
 import { toast } from "./toasts.js";
 
-const SOCKETS = 5; // a person may have ten, and has other tabs
-const EVERY = 4000; // ms between two looks; an answer without news is a 304 and a few hundred bytes
+const BOARD = 60; // orders that a board follows, three pages; rows of later pages are followed one by one
+const EVERY = { live: 60_000, late: 60_000, ended: 0 }; // ms between two looks in case something was missed
+const GRACE = 10_000; // ms in which a board says why a row has gone; while the line is away, as long as that takes
+const WITHOUT_LINE = 10_000; // the same while the socket is away
+// Another button, another list, or another number above it.
+const SHAPE = new Set("status booster_id title last_payment last_payout".split(" "));
+
 const lists = document.getElementById("lists");
+const shelves = new Map();
+for (const { dataset } of lists.querySelectorAll("[data-topic]")) {
+  shelves.set(dataset.shelf, { topic: dataset.topic, filter: JSON.parse(dataset.filter), title: dataset.title });
+}
+const boards = new Set();
+const departed = new Map(); // id → list, of rows that went before a board said why
+let followed = new Set(); // rows that are followed one by one
+let isLive = false;
+let isOver = false;
 
-/** One row that reads its order's socket. */
-class Watch {
-  constructor(row) {
-    this.id = row.dataset.order;
-    this.order = new Order({ version: Number(row.dataset.version) });
-    this.state = { name: "connecting", reason: "" };
-    this.socket = new OrderSocket(orderAddress(this.id), {
-      onFrame: (frame) => this.take(frame),
-      onState: (state) => this.show(state),
-    });
-    this.socket.open();
-  }
+const socket = new OrderSocket({ onNews: take, onState: show });
+const rows = new Rows(lists, { onDrawn: drawn, onLoggedOut: () => end({ name: "ended", reason: "you are not logged in", code: 4401 }) });
 
-  get row() {
-    return lists.querySelector(`[data-order="${this.id}"]`);
-  }
-
-  take(frame) {
-    if (frame.version === undefined) {
-      if (frame.message) toast(`order:${this.id}`, `Order ${this.id}`, frame.message);
-      return;
-    }
-    const before = this.order.frame?.status;
-    const news = this.order.take(frame);
-    if (!news || !this.row) return;
-    this.row.dataset.version = frame.version;
-    paint(this.row, frame);
-    // Another status may move it to another list, and give it another button.
-    if (before !== undefined && before !== frame.status) look();
-  }
-
-  show(state) {
-    this.state = state;
-    if (state.code === 4404) {
-      this.row?.setAttribute("data-lost", "");
-      toast(`order:${this.id}`, `Order ${this.id}`, "This order is not on your list any more.");
-      look();
-    }
-    indicateAll();
-  }
-
-  close() {
-    this.socket.close();
-  }
+for (const [name, { topic, filter }] of shelves) {
+  subscribeBoard(name, topic, filter);
+  // The numbers in the filter count every status, so all of them are followed.
+  const { status, ...others } = filter;
+  if (status) subscribeBoard(`${name} in every status`, topic, others);
 }
 
-const watches = new Map();
-
-function watchRows() {
-  const open = [...lists.querySelectorAll("[data-order][data-open]:not([data-lost])")].map((row) => row.dataset.order);
-  const wanted = new Set(open.slice(0, SOCKETS));
-  for (const [id, watch] of watches) {
-    if (!wanted.has(id)) {
-      watches.delete(id);
-      watch.close();
-    }
-  }
-  for (const id of wanted) {
-    if (!watches.has(id)) watches.set(id, new Watch(lists.querySelector(`[data-order="${id}"]`)));
-  }
-  indicateAll();
+function subscribeBoard(name, topic, filter) {
+  boards.add(name);
+  socket.subscribe(name, { topic, filter, limit: BOARD });
 }
 
-let lastLook = { ok: true, reason: "" };
-
-/** Live when the looks are answered and no socket waits. */
-function indicateAll() {
-  const states = [...watches.values()].map((watch) => watch.state);
-  const ended = states.find((state) => state.name === "ended" && state.code !== 4404);
-  if (ended) indicate(ended);
-  else if (lastLook.reason) indicate({ name: "ended", reason: lastLook.reason });
-  else if (!lastLook.ok || states.some((state) => state.name === "reconnecting")) indicate({ name: "reconnecting", reason: "" });
-  else if (states.some((state) => state.name === "connecting")) indicate({ name: "connecting", reason: "" });
-  else indicate({ name: "live", reason: "" });
+function take(news) {
+  if (news.kind === "order") repaint(news);
+  if (news.kind === "board" || news.kind === "synced") {
+    for (const lost of news.removed) lose(news.name, lost);
+    rows.look();
+    follow();
+    if (news.kind === "synced" && areComplete()) departed.clear();
+  }
+  if (news.kind === "ended") leave(news);
 }
 
-let etag = null;
-let timer = null;
-let looking = false;
-let again = false;
+function repaint({ id, frame, before, changed }) {
+  const row = rows.of(id);
+  if (row && frame.version >= Number(row.dataset.version)) {
+    row.dataset.version = frame.version;
+    paint(row, frame);
+  }
+  const mask = before && String(before.masked) !== String(frame.masked);
+  if (mask || changed.some((name) => SHAPE.has(name))) rows.look();
+}
 
-async function look() {
-  if (looking) {
-    again = true;
+/** An order has left the list `shelf`: nothing in its row can be pressed, and whoever saw it is told why. */
+function lose(shelf, { id, reason, frame }) {
+  if (!shelves.has(shelf) || (rows.shelfOf(id) ?? departed.get(id)) !== shelf) return;
+  const row = rows.of(id);
+  row?.setAttribute("data-lost", "");
+  for (const button of row?.querySelectorAll("button") ?? []) button.disabled = true;
+  const { filter } = shelves.get(shelf);
+  const other = [...shelves].find(([name]) => name !== shelf && socket.store.members(name).has(id));
+  const words = lossWords({ shelf, reason, frame, statuses: filter.status, now: other?.[1].title });
+  const title = frame?.title ?? row?.querySelector("[data-field=title]")?.textContent;
+  if (words) toast(`order:${id}`, orderName(id, title), words);
+}
+
+/** A topic has ended for good: a single row, or a whole list. */
+function leave({ name, reason }) {
+  if (boards.has(name)) {
+    end({ name: "ended", reason: "this list is no longer yours to see: reload the page" });
     return;
   }
-  looking = true;
-  clearTimeout(timer);
-  try {
-    await fetchRows();
-    lastLook.ok = true;
-  } catch {
-    lastLook.ok = false;
-  }
-  looking = false;
-  indicateAll();
-  if (lastLook.reason) return;
-  timer = setTimeout(look, again ? 200 : EVERY * (0.75 + Math.random() / 2));
-  again = false;
+  const id = name.slice("order:".length);
+  lose(rows.shelfOf(id), { id, reason });
+  rows.look();
 }
 
-async function fetchRows() {
-  if (document.hidden) return;
-  const response = await fetch(lists.dataset.rows + location.search, { headers: etag ? { "If-None-Match": etag } : {} });
-  if (response.redirected) lastLook.reason = "you are not logged in";
-  if (response.status === 304 || response.redirected) return;
-  if (!response.ok) throw new Error(`the list answered ${response.status}`);
-  etag = response.headers.get("ETag");
-  merge(parse(await response.text()));
+function drawn(gone) {
+  for (const { id, shelf } of gone) {
+    departed.set(id, shelf);
+    if (isLive) setTimeout(() => departed.delete(id), GRACE);
+  }
+  follow();
 }
 
-function merge(fresh) {
-  for (const list of fresh.querySelectorAll("[data-list]")) {
-    const old = lists.querySelector(`[data-list="${list.dataset.list}"]`);
-    if (!old) continue;
-    const rows = [...list.children].map((row) => newer(row));
-    const same = rows.length === old.children.length && rows.every((row, index) => row === old.children[index]);
-    if (!same) old.replaceChildren(...rows);
-    const head = old.closest("table").tHead;
-    head.hidden = rows.length === 0;
+const areComplete = () => [...boards].every((name) => socket.isSynced(name));
+
+/** Follow one by one the rows that no board covers, those of later pages. */
+function follow() {
+  if (!areComplete()) return;
+  const onBoards = (id) => [...boards].some((name) => socket.store.members(name).has(id));
+  const wanted = new Set(rows.ids.filter((id) => !onBoards(id)).map((id) => `order:${id}`));
+  for (const name of followed) {
+    if (!wanted.has(name)) socket.unsubscribe(name);
   }
-  for (const part of fresh.querySelectorAll("[data-part]")) {
-    const old = lists.querySelector(`[data-part="${part.dataset.part}"]`);
-    if (old && !old.isEqualNode(part)) old.replaceWith(part);
+  for (const name of wanted) {
+    if (!socket.has(name) && !followed.has(name)) socket.subscribe(name, { topic: name });
   }
-  watchRows();
+  followed = wanted;
 }
 
-/** The row to show: ours when the socket was quicker than the list, or somebody is in it. */
-function newer(row) {
-  const old = lists.querySelector(`[data-order="${row.dataset.order}"]`);
-  if (!old) {
-    row.setAttribute("data-arrived", "");
-    return row;
-  }
-  const sameList = old.closest("[data-list]").dataset.list === row.closest("[data-list]").dataset.list;
-  const unchanged = Number(old.dataset.version) >= Number(row.dataset.version);
-  const sameButtons = old.querySelectorAll("form").length === row.querySelectorAll("form").length;
-  return sameList && unchanged && sameButtons && !old.hasAttribute("data-lost") ? old : row;
+function show(state) {
+  if (isOver) return;
+  isLive = state.name === "live" || state.name === "late";
+  indicate(state);
+  rows.lookEvery(EVERY[state.name] ?? WITHOUT_LINE);
+  if (state.name === "ended") end(state);
+}
+
+/** Nothing on this page follows any more: say so, and offer nothing to press. */
+function end(state) {
+  isOver = true;
+  indicate(state);
+  rows.lookEvery(0);
+  lists.dataset.ended = "";
+  for (const button of lists.querySelectorAll("form[data-act] button")) button.disabled = true;
+  socket.close();
 }
 
 actInPlace(lists, async ({ location: next }) => location.assign(next));
-addEventListener("online", look);
-document.addEventListener("visibilitychange", () => document.hidden || look());
-watchRows();
-timer = setTimeout(look, EVERY);
+socket.open();

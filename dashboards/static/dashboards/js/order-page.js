@@ -1,12 +1,12 @@
-// One order: reads its socket, paints what changed, sends the forms.
+// One order: follows its topic, paints what changed, sends the forms.
 
 import { paint } from "./fields.js";
 import { actInPlace } from "./forms.js";
 import { indicate } from "./indicator.js";
-import { Order } from "./order.js";
 import { exchange, parse } from "./parts.js";
-import { OrderSocket, orderAddress } from "./socket.js";
-import { toast, wordsFor } from "./toasts.js";
+import { endWords, newsWords, orderName } from "./sentences.js";
+import { OrderSocket } from "./socket.js";
+import { toast } from "./toasts.js";
 
 // Buttons, the way and the ledger depend on these; all else is painted from the frame alone.
 const PARTS = new Set(
@@ -17,19 +17,21 @@ const PAUSE = 150; // ms: what comes together is drawn together
 const article = document.getElementById("order");
 const id = Number(article.dataset.order);
 const steps = (article.dataset.steps ?? "").split(",");
-const order = new Order(JSON.parse(document.getElementById("frame").textContent));
 const topic = `order:${id}`;
+const held = JSON.parse(document.getElementById("frame").textContent);
+const socket = new OrderSocket({ onNews: hear, onState: show });
 let partsTimer = null;
+let isOver = false;
 
-function take(frame) {
-  if (frame.version === undefined) {
-    if (frame.message) toast(`${topic}:foreign`, `Order ${id}`, frame.message);
-    return;
-  }
-  const news = order.take(frame);
-  if (news === null) return;
+function hear(news) {
+  if (news.kind === "order") take(news);
+  if (news.kind === "ended") end({ name: "ended", reason: endWords(news.reason) });
+}
+
+function take(news) {
+  const { frame } = news;
   paint(article, frame, steps);
-  const words = wordsFor(news);
+  const words = newsWords(news);
   if (words) toast(topic, `Order ${id} · ${frame.progress} %`, words);
   if (needsParts(news)) drawParts();
 }
@@ -58,22 +60,31 @@ async function fetchParts() {
   } catch {
     return; // the socket will be back with the line, and with it the next change
   }
-  if (!response.ok || response.redirected) return;
+  if (!response.ok || response.redirected || isOver) return;
   const fresh = parse(await response.text());
   for (const part of fresh.querySelectorAll("[id^=part-]")) {
     const old = document.getElementById(part.id);
     if (old) exchange(old, part);
   }
   // Drawn from the database a moment ago; the socket may know more by now.
-  paint(article, order.frame, steps);
+  const frame = socket.store.frame(id);
+  if (frame) paint(article, frame, steps);
 }
 
 function show(state) {
+  if (isOver) return;
+  if (state.name === "ended") end(state);
+  else indicate(state);
+}
+
+/** This page follows no more: say why, and offer nothing to press. */
+function end(state) {
+  isOver = true;
   indicate(state);
-  if (state.name !== "ended") return;
   article.dataset.ended = "";
   for (const button of article.querySelectorAll("form[data-act] button")) button.disabled = true;
-  toast(`${topic}:ended`, `Order ${id}`, `Live updates have ended: ${state.reason}.`);
+  toast(`${topic}:ended`, orderName(id, held.title), `Live updates have ended: ${state.reason}.`);
+  socket.close();
 }
 
 actInPlace(article, async ({ frame, location: next }, form) => {
@@ -82,10 +93,12 @@ actInPlace(article, async ({ frame, location: next }, form) => {
     return;
   }
   form.closest("details")?.removeAttribute("open");
-  take(frame);
+  const news = socket.store.offer(frame);
+  if (news) take(news);
   clearTimeout(partsTimer);
   await fetchParts();
 });
 
-const socket = new OrderSocket(orderAddress(id), { onFrame: take, onState: show });
+socket.store.offer(held);
+socket.subscribe("order", { topic });
 socket.open();

@@ -1,137 +1,130 @@
-// One order over one socket, the plain dialect: open the address and read. No dependency, no page.
+// The one socket of a page: a line that comes back, a session that goes on over it, a store that both fill.
+// No dependency, no page.
 //
-//   const socket = new OrderSocket(orderAddress(12), { onFrame: (frame) => …, onState: (state) => … });
+//   const socket = new OrderSocket({ onNews: (news) => …, onState: (state) => … });
+//   socket.subscribe("order", { topic: "order:12" });
 //   socket.open();
 //
-// onFrame gets each parsed frame. onState gets {name, reason, seconds}; name is one of
-//   connecting   the first attempt is under way
-//   live         the server has sent something on this connection
-//   reconnecting the line broke; the next attempt is in `seconds`
-//   ended        for good; `reason` says why, in words for a person
+// onNews gets what session.js lists. onState gets {name, reason, code, seconds, verifiedAt}; name is one of
+//   connecting    the first attempt, until everything has been answered
+//   live          everything that was asked for is here, and newer versions come by themselves
+//   late          the line stands, but the server has not been able to look into its database for a while
+//   catching-up   back on the line, what was missed is under way
+//   reconnecting  the line broke; the next attempt is in `seconds`
+//   ended         for good; `reason` says why, in words for a person
 
-// Close codes after which nothing would be different next time.
-const FINAL = {
-  1000: "closed",
-  1009: "this page sent something too big: reload it",
-  4400: "this page and the server do not understand each other: reload it",
-  4401: "you are not logged in",
-  4404: "this order is no longer yours to see",
-  4405: "your session has ended: log in again",
-};
-// Close codes that ask for patience, with the shortest wait in seconds.
-const PATIENCE = { 1013: 5, 4429: 5 };
+import { Connection } from "./connection.js";
+import { PROTOCOL, Session } from "./session.js";
+import { Store } from "./store.js";
+import { onWake } from "./wake.js";
 
-const BASE = 0.5; // seconds
-const CAP = 30;
+const LATE = 30_000; // ms between what is verified and now, by the server's clocks; usually 1 to 2 s
 
-/** Full jitter: random(0, min(cap, base · 2^n)), but at least what the close code asks for. */
-export function waitBefore(attempt, code, random = Math.random) {
-  return (PATIENCE[code] ?? 0) + random() * Math.min(CAP, BASE * 2 ** attempt);
-}
-
-/** The socket address of an order on this site. */
-export function orderAddress(id, base = location.href) {
-  const url = new URL(`/ws/orders/${id}/`, base);
+/** The address of this site's sync socket. */
+export function syncAddress(base = location.href) {
+  const url = new URL("/ws/orders/", base);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }
 
+/** Whether a heartbeat says that the server itself does not know how far it is. */
+export function isLate({ at, serverTime }) {
+  return at === null || Date.parse(serverTime) - Date.parse(at) > LATE;
+}
+
 export class OrderSocket {
-  #url;
-  #onFrame;
+  #connection;
+  #session;
+  #onNews;
   #onState;
-  #socket = null;
-  #timer = null;
-  #spoke = false;
-  #ended = false;
-  #wakeUp = () => this.#retryNow();
+  #line = { name: "connecting", reason: "", seconds: 0 };
+  #verifiedAt = null;
+  #isLate = false;
+  #wasInStep = false;
+  #timers = new Set();
 
-  /** What this socket has been through, for a page that shows it and for tests. */
-  counts = { attempts: 0, connections: 0, frames: 0, unreadable: 0 };
-  failures = 0; // in a row; a frame ends the row
-
-  constructor(url, { onFrame, onState = () => {} }) {
-    this.#url = url;
-    this.#onFrame = onFrame;
+  /** `around` is for tests: see Connection. */
+  constructor({ store = new Store(), address = syncAddress(), onNews, onState = () => {}, around = { onWake } }) {
+    this.store = store;
+    this.#session = new Session(store);
+    this.#onNews = onNews;
     this.#onState = onState;
+    const told = {
+      onFrame: (frame) => this.#perform(this.#session.hear(frame)),
+      onLost: () => this.#lost(),
+      onState: (state) => this.#say(state),
+    };
+    this.#connection = new Connection(address, PROTOCOL, told, around);
+  }
+
+  get counts() {
+    return { ...this.#connection.counts, gaps: this.#session.gaps };
   }
 
   open() {
-    addEventListener("online", this.#wakeUp);
-    addEventListener("pageshow", this.#wakeUp);
-    document.addEventListener("visibilitychange", this.#wakeUp);
-    this.#onState({ name: "connecting", reason: "", seconds: 0 });
-    this.#connect();
+    this.#connection.open();
   }
 
-  /** Stop for good, by the page's own wish. */
   close() {
-    this.#end("closed");
-    this.#socket?.close(1000);
+    this.#connection.close();
   }
 
-  #connect() {
-    this.counts.attempts += 1;
-    const socket = new WebSocket(this.#url);
-    this.#socket = socket;
-    this.#spoke = false;
-    socket.onmessage = (event) => this.#heard(event.data);
-    socket.onclose = (event) => {
-      if (socket === this.#socket) this.#closed(event.code);
-    };
+  /** Want a topic under `name`: {topic: "orders:mine", filter, limit}. It comes back after every break. */
+  subscribe(name, wanted) {
+    this.#perform(this.#session.subscribe(name, wanted));
   }
 
-  #heard(text) {
-    if (this.#ended) return;
-    // A connection counts as made when it speaks: a refused one is accepted first, to be closed with its code.
-    if (!this.#spoke) {
-      this.#spoke = true;
-      this.counts.connections += 1;
-      this.failures = 0;
-      this.#onState({ name: "live", reason: "", seconds: 0 });
+  unsubscribe(name) {
+    this.#perform(this.#session.unsubscribe(name));
+  }
+
+  has(name) {
+    return this.#session.has(name);
+  }
+
+  isSynced(name) {
+    return this.#session.isSynced(name);
+  }
+
+  #perform({ say, again, news }) {
+    for (const frame of say) this.#connection.say(frame);
+    for (const { name, ms } of again) this.#askIn(name, ms);
+    for (const one of news) {
+      if (one.kind === "verified") this.#verify(one);
+      this.#onNews(one);
     }
-    let frame;
-    try {
-      frame = JSON.parse(text);
-    } catch {
-      this.counts.unreadable += 1;
-      return;
-    }
-    this.counts.frames += 1;
-    this.#onFrame(frame);
+    if (say.length + again.length + news.length > 0) this.#say(this.#line);
   }
 
-  #closed(code) {
-    this.#socket = null;
-    if (this.#ended) return;
-    if (code in FINAL) {
-      this.#end(FINAL[code], code);
-      return;
-    }
-    const seconds = waitBefore(this.failures, code);
-    this.failures += 1;
-    this.#onState({ name: "reconnecting", reason: "", seconds });
-    this.#timer = setTimeout(() => this.#retry(), seconds * 1000);
+  #askIn(name, ms) {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#perform(this.#session.ask(name));
+    }, ms);
+    this.#timers.add(timer);
   }
 
-  #retry() {
-    clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#connect();
+  #verify(heartbeat) {
+    this.#verifiedAt = heartbeat.at ?? this.#verifiedAt;
+    this.#isLate = isLate(heartbeat);
   }
 
-  #retryNow() {
-    // The network is back, or somebody looks again: no reason to wait any longer.
-    if (this.#timer !== null && !document.hidden && navigator.onLine) this.#retry();
+  #lost() {
+    this.#session.lost();
+    this.#isLate = false; // the next connection reads the database before it says that it is complete
+    for (const timer of this.#timers) clearTimeout(timer); // the next welcome asks for everything
+    this.#timers.clear();
   }
 
-  #end(reason, code = 1000) {
-    if (this.#ended) return;
-    this.#ended = true;
-    clearTimeout(this.#timer);
-    removeEventListener("online", this.#wakeUp);
-    removeEventListener("pageshow", this.#wakeUp);
-    document.removeEventListener("visibilitychange", this.#wakeUp);
-    this.#onState({ name: "ended", reason, seconds: 0, code });
+  #say(line) {
+    this.#line = line;
+    this.#onState({ ...line, name: this.#name(), verifiedAt: this.#verifiedAt });
+  }
+
+  #name() {
+    if (this.#line.name !== "open") return this.#line.name;
+    if (!this.#session.isInStep) return this.#wasInStep ? "catching-up" : "connecting";
+    this.#wasInStep = true;
+    return this.#isLate ? "late" : "live";
   }
 }

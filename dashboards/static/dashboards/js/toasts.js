@@ -21,33 +21,3 @@ export function toast(topic, title, words) {
   timers.set(notice, setTimeout(() => notice.remove(), SHOWN));
   while (region.children.length > AT_MOST) region.firstElementChild.remove();
 }
-
-const LABELS = {
-  actual_price: "price",
-  booster_price: "payout",
-  booster_username: "booster",
-  client_username: "client",
-  last_payment: "payment",
-  last_payout: "payout made",
-  reached_rank: "rank",
-  reached_division: "division",
-  reached_marks: "marks",
-};
-const SILENT = new Set(["message", "booster_id", "title"]);
-
-/** Say what a viewer can see of a change, in a line. */
-export function wordsFor({ frame, before, changed }) {
-  const parts = [];
-  if (changed.includes("message") && frame.message) parts.push(frame.message);
-  if (changed.includes("actual_price")) parts.push(movement("Price", before?.actual_price, frame.actual_price));
-  if (changed.includes("booster_price")) parts.push(movement("Payout", before?.booster_price, frame.booster_price));
-  if (parts.length === 0) {
-    const names = changed.filter((name) => !SILENT.has(name)).map((name) => LABELS[name] ?? name);
-    if (names.length) parts.push(`New: ${names.join(", ")}`);
-  }
-  return parts.join(" ");
-}
-
-function movement(label, before, after) {
-  return before ? `${label} ${before} → ${after}.` : `${label} ${after}.`;
-}
