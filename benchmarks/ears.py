@@ -87,7 +87,7 @@ async def watch(task: dict[str, Any]) -> list[list[tuple[str, int]]]:
     sockets, ears = [], list[Socket | Bus]()
     for request in task["requests"]:
         _, socket = await loop.create_connection(lambda r=request: Socket(r.encode()), "127.0.0.1", task["port"])  # type: ignore[misc]
-        await asyncio.wait_for(socket.first, 30)
+        await asyncio.wait_for(socket.first, 60)
         sockets.append(socket)
     ears += sockets
     listening = None

@@ -95,9 +95,9 @@ class SyncConsumer(RefusingConsumer):
         """Serve who shows ``ticket``, or whom ``claim`` stands for; refuse nobody, and who may not see the record."""
         feed, text = self._feed, self._key_text(self._feed)
         try:
-            reader = Hub.current().start()
-            claim = await reader.redeem(ticket) if ticket else claim
-            user = await self._user(claim, is_new=bool(ticket))
+            with Hub.current().visit() as reader:  # who is on his way in is nobody's member yet
+                claim = await reader.redeem(ticket) if ticket else claim
+                user = await self._user(claim, is_new=bool(ticket))
         except DatabaseError as error:
             failed("who opens a socket", error)
             await self.refuse(Close.INTERNAL, started)

@@ -173,6 +173,7 @@ class Crowd:
             "judged": world.ledger.judged,
             "handshakes": world.handshakes,
             "with prev": world.with_prev,
+            "overlapping": world.overlapping,
             "silent lines given up": world.silent,
             "close codes": dict(world.codes),
             "errors said": dict(world.errors),

@@ -255,9 +255,9 @@ class Synced(Viewer):
             self._refused(frame)
             return
         try:
-            self.mirror.take(frame)
+            self.mirror.take(self._overlapping(frame))
         except (AssertionError, KeyError) as error:
-            self.fault("continuity", f"{error!r} at {str(frame)[:300]}")
+            self.fault("continuity", f"{error!r} at {str(frame)[:300]}, said {[*self.said]}")
             self.mirror = Mirror(OrderFeed)
             if self.line:
                 self.line.cut()
@@ -273,6 +273,18 @@ class Synced(Viewer):
             asyncio.get_running_loop().call_later(1, self._subscribe)
         elif kind == "heartbeat":
             self._verify(frame["verified_at"])
+
+    def _overlapping(self, frame: Frame) -> Frame:
+        """Take a state that also stands for versions which are held: nothing is missing.
+
+        A record that one board lost while another was still to be opened comes anew, after what was said to be held.
+        """
+        held = self.mirror.records.get(str(frame.get("order_id")))
+        prev = frame.get("prev")
+        if held is None or prev is None or not prev < held["version"] < frame["version"]:
+            return frame
+        self.world.overlapping += 1
+        return {**frame, "prev": held["version"]}
 
     def _subscribe(self) -> None:
         """Ask for what is wanted and not asked for on this line; with what is held of it."""

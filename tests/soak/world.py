@@ -34,6 +34,7 @@ class World:
     """What was subscribed to on each line."""
     handshakes: int = 0
     with_prev: int = 0
+    overlapping: int = 0
     silent: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
