@@ -16,7 +16,10 @@ class PersonRequest(HttpRequest):
 
 
 class SignedIn(SessionAuth):
-    """The session cookie of a log-in; a request that may write brings the CSRF token in ``X-CSRFToken`` as well."""
+    """The session cookie of a log-in, and then the CSRF token in ``X-CSRFToken`` where something may be written.
+
+    Or a bearer token, which ``realtime.bearer`` has put in the place of the session.
+    """
 
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
         return request.user if isinstance(request.user, User) and request.user.is_active else None

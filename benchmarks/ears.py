@@ -9,7 +9,7 @@ from typing import Any
 
 from realtime import brokers
 from realtime.protocol.codec import Beat, Hints, seal, unseal
-from tests.wire import TEXT, Frames
+from tests.wire import PING, PONG, TEXT, Frames, frame
 
 QUIET = 5.0
 """Seconds without anything new after which the rest counts as lost."""
@@ -24,6 +24,7 @@ class Socket(asyncio.Protocol):
         self.first = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: Any) -> None:
+        self.transport = transport
         transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
@@ -32,7 +33,11 @@ class Socket(asyncio.Protocol):
             self.head += data
             self.head, end, data = self.head.partition(b"\r\n\r\n")
             self.head += end
-        self.texts += [(payload, now) for opcode, payload in self.frames.feed(data) if opcode == TEXT]
+        for opcode, payload in self.frames.feed(data):
+            if opcode == TEXT:
+                self.texts.append((payload, now))
+            elif opcode == PING:  # who does not answer is left after a minute
+                self.transport.write(frame(payload, PONG))
         if self.texts and not self.first.done():
             self.first.set_result(None)
 
@@ -72,13 +77,17 @@ class Bus:
         await listening
 
 
+def _has(ear: Socket | Bus, words: str) -> bool:
+    return ear.has(words)
+
+
 async def watch(task: dict[str, Any]) -> list[list[tuple[str, int]]]:
     """Return what came to each ear."""
     loop = asyncio.get_running_loop()
     sockets, ears = [], list[Socket | Bus]()
     for request in task["requests"]:
         _, socket = await loop.create_connection(lambda r=request: Socket(r.encode()), "127.0.0.1", task["port"])  # type: ignore[misc]
-        await asyncio.wait_for(socket.first, 30)
+        await asyncio.wait_for(socket.first, 60)
         sockets.append(socket)
     ears += sockets
     listening = None
@@ -90,7 +99,7 @@ async def watch(task: dict[str, Any]) -> list[list[tuple[str, int]]]:
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     ends, came = time.monotonic() + QUIET, -1
-    while time.monotonic() < ends and not all(ear.has(task["last"]) for ear in ears):
+    while time.monotonic() < ends and not all(map(_has, ears, task["lasts"])):
         total = sum(len(ear.heard) if isinstance(ear, Bus) else len(ear.texts) for ear in ears)
         if total != came:
             ends, came = time.monotonic() + QUIET, total

@@ -20,6 +20,7 @@ class Passage:
     """What became of the updates: the writer's pace, and when each came to each ear, in seconds after its commit."""
 
     updates: int
+    """How many were due to each ear."""
     a_second: float
     delays: list[list[float]]
 
@@ -62,15 +63,34 @@ class Show:
         self, how: str, orders: Sequence[int], sessions: Sequence[str], *, updates: int, a_second: float, bus: bool
     ) -> Passage:
         """Write ``updates`` to ``orders`` while ``sessions``, and with ``bus`` the broker, watch the first of them."""
-        path = f"/ws/orders/{orders[0]}/"
+        watched = [(orders[0], session) for session in sessions]
+        lasts = [updates - 1] * (len(watched) + bus)
+        written = (how, ",".join(map(str, orders)), str(updates), str(a_second))
+        committed, heard = self._pass_on(written, watched, lasts, topic=f"order.{orders[0]}" if bus else "")
+        return _judged(committed, heard, len(committed))
+
+    def pass_round(
+        self, how: str, orders: Sequence[int], watched: Sequence[tuple[int, str]], *, each: int, a_second: float
+    ) -> Passage:
+        """Save each of ``orders`` ``each`` times, in turns, while sessions watch: ``watched`` are order and session."""
+        updates = each * len(orders)
+        lasts = [updates - len(orders) + orders.index(order) for order, _ in watched]
+        written = (how, ",".join(map(str, orders)), str(updates), str(a_second), "turns")
+        committed, heard = self._pass_on(written, watched, lasts)
+        return _judged(committed, heard, each)
+
+    def _pass_on(
+        self, written: Sequence[str], watched: Sequence[tuple[int, str]], lasts: Sequence[int], *, topic: str = ""
+    ) -> tuple[list[int], list[list[tuple[str, int]]]]:
+        """Return when each update was committed, and what each ear heard when; ``lasts``: the last due to each."""
+        requests = [handshake(self.server, f"/ws/orders/{order}/", session=key).decode() for order, key in watched]
         task = {
-            "requests": [handshake(self.server, path, session=key).decode() for key in sessions],
+            "requests": requests,
             "port": self.server.port,
-            "topic": f"order.{orders[0]}" if bus else "",
-            "last": f"update {updates - 1}",
+            "topic": topic,
+            "lasts": [f"update {number}" for number in lasts],
         }
-        keys = ",".join(map(str, orders))
-        writer = begin("benchmarks.writer", how, keys, str(updates), str(a_second), environment=self.environment)
+        writer = begin("benchmarks.writer", *written, environment=self.environment)
         listener = begin("benchmarks.listener", environment=self.environment)
         try:
             ready(writer)
@@ -80,10 +100,10 @@ class Show:
         finally:
             stop(writer)
             stop(listener)
-        return _judged(committed, heard)
+        return committed, heard
 
 
-def _judged(committed: Sequence[int], heard: Sequence[Sequence[tuple[str, int]]]) -> Passage:
+def _judged(committed: Sequence[int], heard: Sequence[Sequence[tuple[str, int]]], due: int) -> Passage:
     """Return the passage; what came twice counts once, as it first came. What came before its commit took no time."""
     seconds = (committed[-1] - committed[0]) / 1e9
     delays: list[list[float]] = []
@@ -94,7 +114,7 @@ def _judged(committed: Sequence[int], heard: Sequence[Sequence[tuple[str, int]]]
             if number.isdigit():
                 first.setdefault(int(number), max(0.0, (at - committed[int(number)]) / 1e9))
         delays.append(list(first.values()))
-    return Passage(len(committed), (len(committed) - 1) / seconds, delays)
+    return Passage(due, (len(committed) - 1) / seconds, delays)
 
 
 def sessions(people: Sequence[object]) -> list[str]:

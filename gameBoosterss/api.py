@@ -81,7 +81,7 @@ def refused(request: HttpRequest, refusal: Exception) -> HttpResponse:
 
 @api.exception_handler(AuthenticationError)
 def unknown_person(request: HttpRequest, refusal: Exception) -> HttpResponse:
-    return problem(request, 401, "not_authenticated", "Log in, and send the session cookie.")
+    return problem(request, 401, "not_authenticated", "Log in and send the session cookie, or send a bearer token.")
 
 
 @api.exception_handler(ValidationError)

@@ -3,7 +3,6 @@
 import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from daphne.cli import CommandLineInterface
 from django.core.asgi import get_asgi_application
 
@@ -11,6 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gameBoosterss.settings")
 http = get_asgi_application()  # loads the apps: what follows may import models
 
 from realtime.gateways.daphne import Server  # noqa: E402
+from realtime.gateways.origin import AllowedOrigins  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
 # The stock command line reads this after it has imported the application.
@@ -20,6 +20,6 @@ application = ProtocolTypeRouter(
     {
         "http": http,
         # No AuthMiddlewareStack: realtime reads the session's cookie itself, for all who come at once.
-        "websocket": AllowedHostsOriginValidator(URLRouter(websocket_urlpatterns)),  # type: ignore[arg-type] # stubs
+        "websocket": AllowedOrigins(URLRouter(websocket_urlpatterns)),  # type: ignore[arg-type] # the stubs want subclasses
     }
 )

@@ -71,6 +71,23 @@ class Environment:
         """A list written with commas."""
         return [part.strip() for part in self.text(name).split(",") if part.strip()]
 
+    def keys(self, name: str, *, least: int = 32) -> dict[str, str]:
+        """Secrets by their names, written ``new:secret,old:secret``; each of ``least`` characters or more.
+
+        >>> Environment({"KEYS": "new:0123456789,old:9876543210"}).keys("KEYS", least=10)
+        {'new': '0123456789', 'old': '9876543210'}
+        >>> Environment({"KEYS": "new:0123"}).keys("KEYS", least=10)
+        Traceback (most recent call last):
+        ...
+        gameBoosterss.env.SettingError: KEYS has a part that is no key. Write name:<10 characters or more>, with commas.
+        """
+        pairs = [part.partition(":") for part in self.names(name)]
+        # The values are never shown.
+        if any(not key or len(secret) < least for key, _, secret in pairs):
+            remedy = f"Write name:<{least} characters or more>, with commas."
+            raise SettingError(name, "has a part that is no key", remedy)
+        return {key: secret for key, _, secret in pairs}
+
     def database(self, name: str, *, default: str = "") -> dict[str, Any]:
         """Django's settings of the database that the URL names."""
         url = self.text(name, default=default)

@@ -18,11 +18,12 @@ class StaticFiles(WhiteNoiseMiddleware):
 
     def __init__(self, get_response: Callable[[HttpRequest], Answer]) -> None:
         super().__init__(get_response)
-        if iscoroutinefunction(get_response):
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
-        if iscoroutinefunction(self):
+        if self._is_async:
             return self._async_call(request)
         return super().__call__(request)
 

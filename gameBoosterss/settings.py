@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "realtime.bearer.BearerMiddleware",
     "realtime.actor.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -120,6 +121,7 @@ REALTIME: dict[str, object] = {
     "BROKER": "realtime.brokers.channel_layer.ChannelLayerBroker"
     if REDIS_URL
     else "realtime.brokers.memory.MemoryBroker",
+    "TOKEN_KEYS": env.keys("TOKEN_KEYS"),
     "VISIBILITY": env.choice("REALTIME_VISIBILITY", ("masked", "open"), default="masked"),
 }
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from ninja import Header, Query, Router, Schema
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from accounts.api import PersonRequest
 from accounts.models import Role, User
@@ -41,9 +41,7 @@ MOST = 200
 
 
 class Frame(Schema):
-    """An order as its viewer sees it: the same values as on every socket and stream."""
-
-    model_config = ConfigDict(extra="allow")
+    """An order as its viewer sees it: the same values as on every socket and stream; what is masked is null."""
 
     type: Literal["order.update"]
     order_id: int
@@ -53,7 +51,17 @@ class Frame(Schema):
     actual_price: str | None
     booster_id: int | None
     booster_username: str | None
+    reached_rank: str | None
+    reached_division: int | None
+    reached_marks: int | None
     message: str
+    game: str
+    title: str
+    note: str | None
+    created_at: str
+    client_username: str | None
+    last_payment: dict[str, Any] | None
+    last_payout: dict[str, Any] | None
     timestamp: str
     version: int
     changed: list[str]

@@ -29,6 +29,11 @@ class Batch(Generic[Key, Value]):
         self._asked: deque[float] = deque(maxlen=self.STORM)
         self._read_at = 0.0
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._reading is not None
+
     async def get(self, keys: Collection[Key]) -> dict[Key, Value]:
         """Return what there is of ``keys``, read after this call was made; raise what the read raised."""
         loop = asyncio.get_running_loop()

@@ -1,6 +1,6 @@
 """Every key of ``settings.REALTIME``: one typed home, a default, and loud about what it does not know."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -49,6 +49,12 @@ class Settings:
     """A socket that takes no byte for so long is closed with 4413."""
     identity_seconds: float = 15.0
     """How often all who have sockets are asked about again: does the session stand, is the account active."""
+    ticket_seconds: float = 30.0
+    """How long a ticket may be shown after it was issued."""
+    auth_seconds: float = 5.0
+    """How long a socket of the sync dialect may stay without saying who it is."""
+    token_keys: dict[str, str] = field(default_factory=dict)
+    """Keys of bearer tokens, by name: the first signs, all are taken. None: no token is taken."""
     heartbeat_seconds: float = 25.0
     """How often a socket of the sync dialect is told up to when it has everything."""
     records_at_most: int = 200
@@ -76,7 +82,7 @@ class Settings:
 
 
 def known_keys() -> list[str]:
-    return [field.name.upper() for field in fields(Settings)]
+    return [known.name.upper() for known in fields(Settings)]
 
 
 def unknown_keys() -> list[tuple[str, str]]:
@@ -92,9 +98,9 @@ def wrong_values() -> list[tuple[str, Any, str]]:
     Seconds and rates are numbers from 0 on, counts are whole numbers from 1 on.
     """
     return [
-        (field.name.upper(), value, _WANTED[field.type])
-        for field in fields(Settings)
-        if not _fits(value := getattr(current(), field.name), field.type)
+        (known.name.upper(), value, _WANTED[known.type])
+        for known in fields(Settings)
+        if not _fits(value := getattr(current(), known.name), known.type)
     ]
 
 
@@ -103,12 +109,15 @@ _WANTED: dict[Any, str] = {
     bool: "True or False",
     int: "a whole number, 1 or more",
     float: "a number, 0 or more",
+    dict[str, str]: "a dictionary of names and keys, each of 32 characters or more",
 }
 
 
 def _fits(value: Any, kind: Any) -> bool:
     if kind in (str, bool):
         return isinstance(value, kind)
+    if kind == dict[str, str]:
+        return isinstance(value, dict) and all(isinstance(key, str) and len(key) >= 32 for key in value.values())
     if isinstance(value, bool):
         return False
     return isinstance(value, int) and value >= 1 if kind is int else isinstance(value, int | float) and value >= 0

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -11,14 +12,15 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
 
 from . import conf, metrics
+from .credentials import bearer_in, claim_without_ticket, ticket_in
 from .feeds import Feed, Viewer, feed_named
 from .gateways.base import Dialect
 from .hub import Hub
-from .identity import Claim, claim_in
+from .identity import Claim
 from .limits import Bucket
 from .member import Member
 from .protocol.closing import Close
-from .protocol.messages import goodbye, spoken
+from .protocol.messages import Auth, BadFrame, NotAFrame, TooBig, goodbye, heard, spoken
 from .tasks import failed
 
 logger = logging.getLogger("realtime.consumers")
@@ -53,44 +55,70 @@ class SyncConsumer(RefusingConsumer):
     feed_name = ""
     _member: Member | None = None
     _dialect: Dialect | None = None
+    _nobody_yet: asyncio.TimerHandle | None = None
+    _ending: asyncio.Future[None] | None = None
     _inbound: Bucket
+    _feed: type[Feed]
+    _speaks = False
 
     def __init__(self, *, feed_name: str = "") -> None:
         super().__init__()
         self.feed_name = feed_name or self.feed_name
 
     async def connect(self) -> None:
-        """Accept, so that a browser sees the close code of a refusal, then join or refuse."""
+        """Accept, so that a browser sees the close code of a refusal, then join or refuse.
+
+        A client of the sync dialect that shows nothing has ``auth_seconds`` to say who it is.
+        """
         started = time.monotonic()
         settings = conf.current()
         self._inbound = Bucket(rate=settings.inbound_rate, burst=settings.inbound_burst, now=started)
-        feed = feed_named(self.feed_name)
-        protocol = f"{feed.name}-sync.v1"
-        speaks = protocol in self.scope.get("subprotocols", ())
-        await self.accept(protocol if speaks else None)
-        claim = claim_in(self.scope)
+        self._feed = feed_named(self.feed_name)
+        protocol = f"{self._feed.name}-sync.v1"
+        self._speaks = protocol in self.scope.get("subprotocols", ())
+        await self.accept(protocol if self._speaks else None)
+        ticket = ticket_in(self.scope)
+        if ticket:
+            await self._open(ticket, None, started)
+            return
+        claim = claim_without_ticket(self.scope)
+        if claim is None and self._speaks and not bearer_in(self.scope):
+            self._nobody_yet = asyncio.get_running_loop().call_later(settings.auth_seconds, self._nobody_came)
+        else:
+            await self._open("", claim, started)
+
+    def _nobody_came(self) -> None:
+        if self._nobody_yet is not None:
+            self._ending = asyncio.ensure_future(self._end(Close.NOT_AUTHENTICATED))
+
+    async def _open(self, ticket: str, claim: Claim | None, started: float) -> None:
+        """Serve who shows ``ticket``, or whom ``claim`` stands for; refuse nobody, and who may not see the record."""
+        feed, text = self._feed, self._key_text(self._feed)
         try:
-            user = await self._user(claim)
+            with Hub.current().visit() as reader:  # who is on his way in is nobody's member yet
+                claim = await reader.redeem(ticket) if ticket else claim
+                user = await self._user(claim, is_new=bool(ticket))
         except DatabaseError as error:
             failed("who opens a socket", error)
             await self.refuse(Close.INTERNAL, started)
             return
         if user is None:
-            if speaks:
-                await self.send(text_data=spoken(goodbye(Close.NOT_AUTHENTICATED)))
+            await self._say_goodbye(Close.NOT_AUTHENTICATED)
             await self.refuse(Close.NOT_AUTHENTICATED, started)
-        elif speaks:
+        elif self._speaks:
             self._dialect = Dialect(feed, feed.viewer(user), self, claim)
-            await self._dialect.begin(self._key_text(feed))
-        elif self._key_text(feed) is None:
+            await self._dialect.begin(text)
+        elif text is None:
             await self.refuse(Close.PROTOCOL_ERROR, started)  # many records take the sync dialect
-        elif not await self._join(feed, feed.key(self._key_text(feed) or ""), feed.viewer(user), claim):
+        elif not await self._join(feed, feed.key(text), feed.viewer(user), claim):
             await self.refuse(Close.NOT_FOUND, started)
 
-    async def _user(self, claim: Claim | None) -> Any:
+    async def _user(self, claim: Claim | None, *, is_new: bool) -> Any:
         """Return who opens this socket, ``None`` for nobody; a middleware may have found him already."""
-        if claim is None or "user" in self.scope:
-            return None if claim is None else self.scope["user"]
+        if claim is None:
+            return None
+        if not is_new and "user" in self.scope and not bearer_in(self.scope):
+            return self.scope["user"]
         return (await Hub.current().start().accounts([claim])).get(claim)
 
     def _key_text(self, feed: type[Feed]) -> str | None:
@@ -130,20 +158,43 @@ class SyncConsumer(RefusingConsumer):
             await self._end(Close.TOO_BIG)
         elif not self._inbound.allow(now=time.monotonic()):
             await self._end(Close.LIMITED)
+        elif self._nobody_yet is not None:
+            await self._heard_of(text_data)
         elif self._dialect is not None:
             if text_data is None:
                 await self._end(Close.PROTOCOL_ERROR)
             else:
                 self._dialect.heard(text_data, size)
 
+    async def _heard_of(self, text: str | None) -> None:
+        """Take the first words of a client that has not said who it is: ``auth``, or it is not heard."""
+        assert self._nobody_yet is not None
+        self._nobody_yet.cancel()
+        self._nobody_yet = None
+        said = None
+        with suppress(NotAFrame, BadFrame, TooBig):
+            said = heard(text or "")
+        if isinstance(said, Auth):
+            await self._open(said.ticket, None, time.monotonic())
+        else:
+            await self._end(Close.NOT_AUTHENTICATED)
+
     async def _end(self, code: Close) -> None:
         if self._dialect is not None:
             self._dialect.end(code)
         else:
+            await self._say_goodbye(code)
             metrics.refused.labels(str(code.value)).inc()
             await self.close(code)
 
+    async def _say_goodbye(self, code: Close) -> None:
+        if self._speaks:
+            await self.write(spoken(goodbye(code)))
+
     async def websocket_disconnect(self, message: Any) -> None:
+        if self._nobody_yet is not None:
+            self._nobody_yet.cancel()
+            self._nobody_yet = None
         if self._dialect is not None:
             self._dialect.leave()
         if self._member is not None:

@@ -21,5 +21,9 @@ class Trimmed(RealtimeError):
     """The version existed, and retention has removed it. Trying again does not help; newer ones are there."""
 
 
+class NoTokenKey(RealtimeError):
+    """There is no key to sign a bearer token with; says which setting to give one."""
+
+
 class BadFilter(RealtimeError):
     """A board was asked for by something that is no filter, or no value of it; says what may be asked."""

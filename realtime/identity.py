@@ -5,6 +5,7 @@ while the account is active and its password is the same, and for a session whil
 once: two statements, however many sockets.
 """
 
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,11 +21,15 @@ from django.utils.crypto import constant_time_compare
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The key of a session; or the text of an account's key, with the hash that changes with its password."""
+    """The key of a session; or the text of an account's key, with the hash that changes with its password.
+
+    ``until``, seconds since 1970: a token's end, and then ``proof`` may be empty, if its issuer gave none.
+    """
 
     session: str = ""
     account: str = ""
     proof: str = ""
+    until: int = 0
 
 
 def claim_in(scope: Mapping[str, Any]) -> Claim | None:
@@ -44,7 +49,7 @@ def claim_of(user: Any, session: Any) -> Claim | None:
     if user is None or not user.is_authenticated:
         return None
     key = getattr(session, "session_key", None)
-    return Claim(session=key) if key else Claim(account=str(user.pk), proof=_proof(user))
+    return Claim(session=key) if key else Claim(account=str(user.pk), proof=proof_of(user))
 
 
 def _cookie(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -57,8 +62,8 @@ def accounts(claims: Collection[Claim]) -> dict[Claim, Any]:
     sessions = _sessions([claim.session for claim in claims if claim.session])
     proven = {claim: _shown(claim, sessions) for claim in claims}
     users = _users({account for account, _ in proven.values()})
-    held = {claim: (users.get(account), proof) for claim, (account, proof) in proven.items()}
-    return {claim: user for claim, (user, proof) in held.items() if user is not None and _holds(user, proof)}
+    held = {claim: users[account] for claim, (account, _) in proven.items() if account in users}
+    return {claim: user for claim, user in held.items() if _holds(user, proven[claim][1], claim.until)}
 
 
 def _shown(claim: Claim, sessions: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
@@ -97,12 +102,15 @@ def _users(keys: Collection[str]) -> dict[str, Any]:
     return {str(user.pk): user for user in found}
 
 
-def _proof(user: Any) -> str:
+def proof_of(user: Any) -> str:
+    """Return the hash that changes with the user's password."""
     return str(user.get_session_auth_hash()) if hasattr(user, "get_session_auth_hash") else ""
 
 
-def _holds(user: Any, proof: str) -> bool:
-    if not user.is_active:
+def _holds(user: Any, proof: str, until: int) -> bool:
+    if not user.is_active or 0 < until <= time.time():
         return False
-    hashes = [_proof(user), *getattr(user, "get_session_auth_fallback_hash", list)()]
+    if until and not proof:
+        return True
+    hashes = [proof_of(user), *getattr(user, "get_session_auth_fallback_hash", list)()]
     return any(constant_time_compare(proof, known) for known in hashes)

@@ -32,7 +32,9 @@ def on_live_connection(work: Callable[[], Result]) -> Result:
         return work()
 
 
-def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True, who: actor.Actor | None = None) -> Event | None:
+def record(
+    feed: type[Feed], key: Any, *, mark: str, wait: bool = True, who: actor.Actor | None = None
+) -> Update | None:
     """Write what changed of ``key`` since the last event; ``None`` when nothing declared changed.
 
     Runs inside the writer's transaction, and the stream stays locked until that ends: versions are dense and in
@@ -48,7 +50,8 @@ def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True, who: act
     who = who or actor.current()
     own = _own_event(topic, head, mark, using)
     if own is not None:
-        return _rewrite(own, state, who, using)
+        rewritten = _rewrite(own, state, who, using)
+        return None if rewritten is None else update_of(rewritten)
     before = _different(head.state, state)
     names = list(state or {}) if before is None else list(before)
     now = timezone.now()
@@ -56,7 +59,7 @@ def record(feed: type[Feed], key: Any, *, mark: str, wait: bool = True, who: act
     context = context_of(who)
     rows.write(rows.Written(topic, version, state, before, names, who.name, context, now, mark), using=using)
     metrics.captured.labels(feed.name).inc()
-    return Event(topic=topic, version=version, state=state, before=before, actor=who.name, context=context, at=now)
+    return Update(topic, version, state, tuple(names), plain(now))
 
 
 def _locked(feed: type[Feed], key: Any, using: str, *, wait: bool) -> tuple[rows.Head | None, State | None]:
@@ -113,7 +116,7 @@ def differing(feed: type[Feed], keys: Collection[Any]) -> list[Any]:
 
 def reconcile(
     feed: type[Feed], keys: Collection[Any], *, source: str = "reconcile", wait: bool = True, keep: bool = True
-) -> list[Event]:
+) -> list[Update]:
     """Compare rows with the last logged states; each difference becomes an event with this ``source``.
 
     For what nothing captured, a restored table or a write with triggers off, and for related rows. Locks nothing
@@ -129,7 +132,7 @@ def reconcile(
                 written.append(record(feed, key, mark=uuid.uuid4().hex, wait=wait))
                 if not keep:
                     transaction.set_rollback(True, using=using)
-    return [event for event in written if event is not None]
+    return [update for update in written if update is not None]
 
 
 def _own_event(topic: str, head: rows.Head, mark: str, using: str) -> Event | None:
@@ -267,6 +270,7 @@ def settle(*, limit: int) -> tuple[str, list[Update]]:
     unsettled = Event.objects.using(using).filter(pos=None).order_by("id")
     if not unsettled.exists():
         return "", []
+    _epoch_row(lock=False)  # made where it is missing, outside the transaction: two who make it in theirs deadlock
     with transaction.atomic(using=using):
         head = _epoch_row(lock=True)
         events = list(unsettled[:limit])

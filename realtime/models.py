@@ -68,6 +68,20 @@ class Sweep(models.Model):
         return f"{self.feed} {self.relation} {self.key}"
 
 
+class Ticket(models.Model):
+    """A right to open one socket, soon. The ticket itself is not kept, only its hash and whose it is."""
+
+    digest = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of the ticket, in hexadecimal.")
+    session = models.TextField(blank=True)
+    account = models.CharField(max_length=100, blank=True)
+    proof = models.CharField(max_length=200, blank=True)
+    until = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"ticket until {self.expires_at:%H:%M:%S}"
+
+
 def _random_epoch() -> str:
     return uuid.uuid4().hex
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from django.db import connections
 
-from . import identity, log, lookout
+from . import identity, log, lookout, tickets
 from .batch import Batch
 from .boards import Listing
 from .identity import Claim
@@ -23,8 +23,14 @@ class Reader:
         self._thread = ThreadPoolExecutor(1, "realtime-reader")
         self._states: Batch[str, Update] = Batch(lambda topics: self.call(lambda: log.states(topics)))
         self._accounts: Batch[Claim, Any] = Batch(lambda claims: self.call(lambda: identity.accounts(claims)))
+        self._tickets: Batch[str, Claim] = Batch(lambda shown: self.call(lambda: tickets.redeem(shown)))
         self._epochs: Batch[str, str] = Batch(lambda asked: self.call(lambda: dict.fromkeys(asked, log.epoch())))
         self._queued: dict[Hashable, asyncio.Future[Any]] = {}
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether somebody waits for a read that is shared."""
+        return any(batch.is_reading for batch in (self._states, self._accounts, self._epochs))
 
     async def state(self, topic: str) -> Update | None:
         """Return the newest state, read after this call was made; ``None`` where there is no such record."""
@@ -37,6 +43,10 @@ class Reader:
     async def accounts(self, claims: Collection[Claim]) -> dict[Claim, Any]:
         """Return the users behind those of ``claims`` that hold, read after this call was made."""
         return await self._accounts.get(claims)
+
+    async def redeem(self, ticket: str) -> Claim | None:
+        """Take a ticket and return its claim; ``None`` for one that is forged, expired, or taken before."""
+        return (await self._tickets.get([ticket])).get(ticket)
 
     async def epoch(self) -> str:
         """Return the identity of the database's history, read after this call was made."""

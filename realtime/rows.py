@@ -1,7 +1,7 @@
 """The statements that every captured save and every round of the relay runs, written out.
 
-Django compiles a query for as long as these run: with the ORM the log alone would double a save. ``log.py`` is the only
-caller; what is rare it asks of the models.
+Django compiles a query for as long as these run: with the ORM the log alone would double a save. ``log.py`` and
+``sweep.py`` call it; what is rare they ask of the models.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from django.db import connections, models
 
-from .models import Event, Stream
+from .models import Event, Stream, Sweep
 
 State = dict[str, Any]
 
@@ -134,6 +134,13 @@ def stamp(ids: Sequence[int], first: int, *, using: str) -> None:
     stamps = [(pos, key) for pos, key in enumerate(ids, first)]
     with connections[using].cursor() as cursor:
         cursor.executemany(f"UPDATE {Event._meta.db_table} SET pos = %s WHERE id = %s", stamps)
+
+
+def is_marked(*, using: str) -> bool:
+    """Whether a related row's change waits to be told."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"SELECT id FROM {Sweep._meta.db_table} ORDER BY id LIMIT 1")
+        return cursor.fetchone() is not None
 
 
 @cache

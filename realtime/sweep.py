@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from . import conf, log
+from . import conf, log, rows
 from .actor import Actor, acting
 from .capture.sources import Relation, relation_named
 from .feeds import Feed, feed_named
@@ -31,8 +31,8 @@ def mark_records(records: Collection[tuple[type[Feed], Any]], *, using: str, who
 
 def _keep(marks: Collection[tuple[type[Feed], str, Any]], using: str, who: Actor) -> None:
     context = log.context_of(who)
-    rows = [Sweep(feed=f.name, relation=r, key=str(k), actor=who.name, context=context) for f, r, k in marks]
-    Sweep.objects.using(using).bulk_create(rows)
+    made = [Sweep(feed=f.name, relation=r, key=str(k), actor=who.name, context=context) for f, r, k in marks]
+    Sweep.objects.using(using).bulk_create(made)
 
 
 def sweep() -> int:
@@ -42,7 +42,7 @@ def sweep() -> int:
     """
     using = conf.current().database
     written = 0
-    while Sweep.objects.using(using).exists():
+    while rows.is_marked(using=using):
         with transaction.atomic(using=using):
             marked = _next(using)
             if marked is None:  # others have what is left
@@ -74,11 +74,11 @@ def _tell(marked: Sweep, using: str) -> int:
 def _records(feed: type[Feed], marked: Sweep, using: str) -> list[Any]:
     relation = relation_named(feed, marked.relation)
     if relation is not None:
-        rows = relation.records(marked.key)
+        found = relation.records(marked.key)
     elif not marked.relation:
-        rows = feed.model._base_manager.filter(pk=marked.key)
+        found = feed.model._base_manager.filter(pk=marked.key)
     else:
         return []  # no longer declared
     if marked.after:
-        rows = rows.filter(pk__gt=marked.after)
-    return list(rows.using(using).order_by("pk").values_list("pk", flat=True)[:BATCH])
+        found = found.filter(pk__gt=marked.after)
+    return list(found.using(using).order_by("pk").values_list("pk", flat=True)[:BATCH])

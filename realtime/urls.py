@@ -5,7 +5,7 @@ An address that ends in a key takes any text there: what is no key is refused li
 
 from typing import Any
 
-from django.urls import URLPattern, re_path
+from django.urls import URLPattern, path, re_path
 
 from . import views as reading
 from .feeds import Feed, all_feeds
@@ -25,4 +25,8 @@ def _addresses(feed: type[Feed]) -> list[URLPattern]:
     ]
 
 
-urlpatterns = [address for feed in all_feeds() for address in _addresses(feed)]
+_views: Any = reading
+urlpatterns = [
+    path("realtime/ticket", _views.ticket, name="ticket"),
+    *(address for feed in all_feeds() for address in _addresses(feed)),
+]

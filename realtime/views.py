@@ -17,12 +17,13 @@ from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.http import parse_etags
 
-from . import conf, history, log, metrics
+from . import conf, history, log, metrics, tickets
 from .feeds import Feed, Viewer, feed_named
 from .gateways import threads
 from .gateways.polling import Answer, RequestReader, Seen, Waiter, seen
 from .gateways.sse import Cursor, Stream
 from .hub import Hub
+from .identity import Claim, claim_of
 from .masking import frame_for
 from .protocol.frames import encode
 from .protocol.messages import Error, Subscribe
@@ -41,26 +42,27 @@ class Refusal(Exception):
         self.status, self.code = status, code
 
 
-def viewer_of(request: HttpRequest, user: Any, feed: type[Feed]) -> Viewer:
-    """Return who looks. The one place where a request gets its identity."""
-    if not user.is_authenticated:
-        raise Refusal(401, "not_authenticated", "Log in, and send the session cookie.")
-    return feed.viewer(user)
+async def claim_in_request(request: HttpRequest) -> Claim:
+    """Return on whose account, and on which session or token, a request rests."""
+    token: Claim | None = getattr(request, "claim", None)
+    claim = token or claim_of(await request.auser(), getattr(request, "session", None))
+    if claim is None:
+        raise Refusal(401, "not_authenticated", "Log in and send the session cookie, or send a bearer token.")
+    return claim
 
 
-def reading(*methods: str) -> Callable[[View], View]:
-    """Make a view of ``(request, feed, viewer, …)``: its methods, its viewer, its refusals, their time (I20)."""
+def answering(*methods: str) -> Callable[[View], View]:
+    """Make a view of ``(request, user, …)``: its methods, somebody who is logged in, its refusals, their time (I20)."""
 
     def decorate(view: View) -> View:
         @wraps(view)
-        async def answered(request: HttpRequest, *, feed_name: str, **kwargs: Any) -> HttpResponseBase:
+        async def answered(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
             started = time.monotonic()
-            feed = feed_named(feed_name)
             try:
                 if request.method not in methods:
                     raise Refusal(405, "wrong_method", f"Use {' or '.join(methods)}.")
-                viewer = viewer_of(request, await request.auser(), feed)
-                return await view(request, feed, viewer, **kwargs)
+                await claim_in_request(request)
+                return await view(request, await request.auser(), **kwargs)
             except Refusal as refusal:
                 answer = refused(refusal)
             except DatabaseError:
@@ -72,6 +74,21 @@ def reading(*methods: str) -> Callable[[View], View]:
             return answer
 
         return answered
+
+    return decorate
+
+
+def reading(*methods: str) -> Callable[[View], View]:
+    """Make a view of ``(request, feed, viewer, …)``."""
+
+    def decorate(view: View) -> View:
+        @answering(*methods)
+        @wraps(view)
+        async def read(request: HttpRequest, user: Any, *, feed_name: str, **kwargs: Any) -> HttpResponseBase:
+            feed = feed_named(feed_name)
+            return await view(request, feed, feed.viewer(user), **kwargs)
+
+        return read
 
     return decorate
 
@@ -121,7 +138,7 @@ async def record_stream(request: HttpRequest, feed: type[Feed], viewer: Viewer, 
     parsed = feed.key(key)
     if await seen_by(request, feed, parsed, viewer) is None:
         raise not_found(feed)
-    stream = Stream(viewer, feed, cursor_of(request))
+    stream = Stream(viewer, feed, cursor_of(request), await claim_in_request(request))
     stream.record(parsed)
     return streamed(request, stream)
 
@@ -134,7 +151,7 @@ async def board_stream(request: HttpRequest, feed: type[Feed], viewer: Viewer) -
     if "filter" in request.GET:
         asked["filter"] = decoded(request.GET["filter"].encode("utf-8", "replace"))
     said = subscribe_of(asked)
-    stream = Stream(viewer, feed, cursor_of(request))
+    stream = Stream(viewer, feed, cursor_of(request), await claim_in_request(request))
     error = stream.board(said.topic.partition(":")[2], said)
     if error is not None:
         raise refusal_of(feed, error)
@@ -245,6 +262,14 @@ def event_of(passage: history.Passage) -> dict[str, Any]:
         "changes": changes,
         "frame": None if entry.is_deletion else msgspec.Raw(frame),
     }
+
+
+@answering("POST")
+async def ticket(request: HttpRequest, user: Any) -> HttpResponseBase:
+    """A ticket for one socket, soon: for who has no cookie where his socket goes (PROTOCOL §6)."""
+    value = await sync_to_async(tickets.issue)(await claim_in_request(request))
+    body = {"ticket": value, "expires_in": int(conf.current().ticket_seconds)}
+    return json_answer(msgspec.json.encode(body))
 
 
 def json_answer(body: bytes) -> HttpResponse:

@@ -108,7 +108,7 @@ class House:
                 self.save(int(key), message=f"Change {version}.")
 
     def create(self, key: int, **values: Any) -> None:
-        given = {name: self.people[value] if name in ("client", "booster") else value for name, value in values.items()}
+        given = {name: self.value(name, value) for name, value in values.items()}
         defaults: dict[str, Any] = {
             "client": self.people["client"],
             "booster": self.people["booster"],
@@ -130,8 +130,11 @@ class House:
     def save(self, key: int, **values: Any) -> None:
         order = BaseOrder.objects.get(pk=key)
         for name, value in values.items():
-            setattr(order, name, self.people[value] if name in ("client", "booster") else value)
+            setattr(order, name, self.value(name, value))
         order.save()
+
+    def value(self, name: str, value: Any) -> Any:
+        return self.people[value] if name in ("client", "booster") and value else value
 
     def delete(self, key: int) -> None:
         with transaction.atomic():
@@ -228,7 +231,7 @@ def held_by(mirror: Mirror) -> dict[str, Any]:
     return {
         "epoch": mirror.epoch or None,
         "topics": {name: int(key) for name, key in mirror.topics.items()},
-        "boards": {name: list(map(int, keys)) for name, keys in mirror.boards.items()},
+        "boards": {name: sorted(map(int, keys)) for name, keys in mirror.boards.items()},
         "orders": {
             key: {name: frame[name] for name in ("version", "status", "message") if name in frame}
             for key, frame in sorted(mirror.records.items())

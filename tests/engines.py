@@ -54,6 +54,14 @@ def separate(worker: str) -> None:
         os.environ["REDIS_URL"] = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{number}").geturl()
 
 
+def is_ours(path: Path) -> bool:
+    """Whether ``path`` belongs to us and is still there: another run may be removing it."""
+    try:
+        return path.stat().st_uid == os.geteuid()
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A temporary folder that ``nobody`` reaches; folders of test runs that were killed are removed."""
@@ -61,7 +69,7 @@ def scratch() -> Iterator[Path]:
     place = place if binaries.reachable(place) else Path("/var/tmp")
     for left in place.glob(f"{PREFIX}*"):
         number = left.name.removeprefix(PREFIX).split("-")[0]
-        if number.isdigit() and not alive(int(number)) and left.stat().st_uid == os.geteuid():
+        if number.isdigit() and not alive(int(number)) and is_ours(left):
             shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place))
     folder.chmod(0o755)

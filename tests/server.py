@@ -50,12 +50,12 @@ class Server:
         assert self.child is not None, "the server is down"
         return self.child.pid
 
-    def start(self) -> None:
+    def start(self, patience: float = PATIENCE) -> None:
         """Start, and return when it answers."""
         command = [*self.daphne, "-b", "127.0.0.1", "-p", str(self.port), self.application]
         with self.log.open("ab") as output:
             self.child = spawn(command, output=output, env=self.environment)
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         while not self._answers():
             assert self.child.poll() is None, self.log.read_text()[-3000:]
             assert time.monotonic() < until, f"the server does not answer: {self.log.read_text()[-3000:]}"
@@ -63,7 +63,7 @@ class Server:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=10) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False

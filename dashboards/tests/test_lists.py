@@ -1,11 +1,17 @@
 """The lists: whose orders, which filters, and how little an unchanged list costs."""
 
+import json
 import re
+from html import unescape
 
 import pytest
+from django.utils.html import escape
 
 from dashboards.selectors import ROWS
+from orders.feeds import OrderFeed
 from orders.services import order_pause
+from realtime.boards import Listing, filters_of
+from realtime.lookout import listed as listed_on_board
 from tests.people import order_of
 
 pytestmark = pytest.mark.django_db
@@ -15,6 +21,12 @@ def listed(page, shelf):
     """Return the orders in the list ``shelf`` of a page."""
     body = re.search(rf'<tbody data-list="{shelf}">(.*?)</tbody>', page.content.decode(), re.DOTALL)
     return [int(key) for key in re.findall(r'data-order="(\d+)"', body[1])] if body else None
+
+
+def boards_of(page):
+    """Return what the script of a page follows: the list, its topic and its filter."""
+    tags = re.findall(r'data-shelf="(\w+)" data-topic="([\w:]+)" data-filter="([^"]*)"', page.content.decode())
+    return [(shelf, topic, json.loads(unescape(text))) for shelf, topic, text in tags]
 
 
 def test_a_client_has_his_own(people, browser_of):
@@ -89,6 +101,27 @@ def test_an_unchanged_list_is_a_304_until_something_moves(people, browser_of):
     later = browser.get("/orders/rows/", headers={"If-None-Match": first["ETag"]})
     assert later.status_code == 200
     assert "Paused" in later.content.decode()
+
+
+def test_a_page_is_drawn_with_the_tag_of_its_rows(people, browser_of):
+    browser = browser_of(people.manager)
+    page, rows = browser.get("/?status=open"), browser.get("/orders/rows/?status=open")
+    assert f'data-etag="{escape(rows["ETag"])}"' in page.content.decode()
+
+
+@pytest.mark.parametrize("query", ["", "status=open", "status=New", "game=league-of-legends", "booster={booster}"])
+@pytest.mark.parametrize("who", ["client", "booster", "manager"])
+def test_a_list_and_the_board_that_it_follows_have_the_same_orders(people, browser_of, who, query):
+    order_of(people.other_client)
+    user = getattr(people, who)
+    page = browser_of(user).get("/?" + query.format(booster=people.booster.username))
+    for shelf, topic, asked in boards_of(page):
+        name = topic.removeprefix("orders:")
+        conditions = OrderFeed.boards[name].conditions(role=user.role, viewer_id=user.pk)
+        assert conditions is not None, f"{who} has no board {name}"
+        keys, total = listed_on_board(Listing("order", conditions, filters_of(OrderFeed, asked)), 60)
+        assert keys == listed(page, shelf)
+        assert total == len(keys)
 
 
 def test_the_same_list_of_somebody_else_has_another_tag(people, browser_of):

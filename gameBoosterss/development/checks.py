@@ -12,13 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gameBoosterss.development import browser, contract
+from gameBoosterss.development import browser, contract, mariadb
 from gameBoosterss.development.checkout import ROOT, VAR
 from gameBoosterss.development.children import spawn, stop
 
 FLOORS = ("gameBoosterss", "dashboards", "games", "wallet", "orders", "accounts", "realtime")
 PYTHON = sys.executable
 MANAGE = [PYTHON, "manage.py"]
+CONTRACT = ["realtime/tests/no_write_escapes"]
+CONTRACT += [
+    f"realtime/tests/test_{name}.py"
+    for name in ("capture", "log", "many_rows", "reconcile", "sweep", "relay", "retention", "erasure")
+]
+"""What the log and the capture promise on every database."""
 
 
 @dataclass(slots=True)
@@ -96,10 +102,30 @@ def tests(options: Options) -> Sequence[str]:
 
 
 def older(options: Options) -> Sequence[str]:
-    made = subprocess.run([ROOT / "dev", "prepare-older"], stdout=subprocess.PIPE, text=True)
-    if made.returncode:
+    python = prepared("older")
+    return pytest_command(python, options, "older.xml", "older", []) if python else ["false"]
+
+
+def prepared(name: str) -> str:
+    """The Python of an environment beside ours; empty when it could not be made."""
+    made = subprocess.run([ROOT / "dev", f"prepare-{name}"], stdout=subprocess.PIPE, text=True)
+    return "" if made.returncode else made.stdout.strip().splitlines()[-1]
+
+
+def on_sqlite(options: Options) -> Sequence[str]:
+    place = options.reports / "contract.sqlite3"
+    for left in options.reports.glob(f"{place.name}*"):
+        left.unlink()
+    return ["env", f"DATABASE_URL=sqlite:///{place}", *pytest_command(PYTHON, options, "sqlite.xml", "", CONTRACT)]
+
+
+def on_mariadb(options: Options) -> Sequence[str]:
+    python = prepared("mariadb")
+    if not python:
         return ["false"]
-    return pytest_command(made.stdout.strip().splitlines()[-1], options, "older.xml", "older", [])
+    chosen = ["--ds=tests.mariadb_settings", *CONTRACT]
+    engine = [python, "-m", "gameBoosterss.development.mariadb"]
+    return [*engine, *pytest_command(python, options, "mariadb.xml", "", chosen)]
 
 
 STEPS = (
@@ -122,6 +148,14 @@ STEPS = (
     Step("check", "Django's system checks", lambda o: [*MANAGE, "check"]),
     Step("migrations", "models and migrations agree", lambda o: [*MANAGE, "makemigrations", "--check", "--dry-run"]),
     Step("pytest", "behaviour", tests, live=True),
+    Step("sqlite", "the ORM's capture on SQLite", on_sqlite, live=True),
+    Step(
+        "mariadb",
+        "the ORM's capture on MariaDB, with --long",
+        on_mariadb,
+        lambda o: mariadb.missing() if o.long else "only with --long",
+        live=True,
+    ),
     Step("older", "the oldest supported pins", older, lambda o: "" if marked("older") else "no such tests", live=True),
     Step(
         "js", "the modules of the pages", lambda o: ["node", "--test", *map(str, modules())], lambda o: without_node()

@@ -8,7 +8,7 @@ from pathlib import Path
 from gameBoosterss.development.checkout import ROOT
 
 FOLDER = ROOT / "requirements"
-ORDER = ("uv", "app", "dev", "older")
+ORDER = ("uv", "app", "dev", "older", "mariadb")
 FORM = ["--universal", "--generate-hashes", "--no-annotate", "--no-header", "--python-version", "3.11", "--quiet"]
 
 

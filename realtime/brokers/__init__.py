@@ -27,8 +27,12 @@ def key() -> bytes:
 
 def keys() -> list[bytes]:
     """Return the keys whose messages are taken: our own, then those of ``SECRET_KEY_FALLBACKS``."""
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return [salted_hmac("realtime.bus", "", secret=secret, algorithm="sha256").digest() for secret in secrets]
+    return [_key(secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+
+
+@cache
+def _key(secret: str) -> bytes:
+    return salted_hmac("realtime.bus", "", secret=secret, algorithm="sha256").digest()
 
 
 @cache

@@ -69,7 +69,8 @@ def _bulk_create(self: Rows, original: Callable[..., list[Any]], hear: Hear, *ar
     keys = {row.pk for row in made if row.pk is not None}
     if len(keys) < len(made):  # the database did not say: ignored or updated conflicts, no RETURNING
         new = Q(pk__isnull=False) if last is None else Q(pk__gt=last)
-        keys |= set(rows.filter(new | _same(made, kwargs.get("unique_fields"))).values_list("pk", flat=True))
+        updated = _same(made, kwargs.get("unique_fields")) if kwargs.get("update_conflicts") else Q(pk__in=[])
+        keys |= set(rows.filter(new | updated).values_list("pk", flat=True))
     hear(self.db, _owners(self.model, self.db, keys), [])
     return made
 
@@ -99,8 +100,22 @@ def _owners(model: type[models.Model], using: str, keys: Collection[Any]) -> Rec
 
 
 def _same(rows: Sequence[Any], unique_fields: Collection[str] | None) -> Q:
-    """Return what finds the rows that ``rows`` conflicted with; nothing where no fields were named."""
+    """Return what finds the rows that ``rows`` conflicted with: by the fields that were named, or by any unique ones.
+
+    MySQL and MariaDB let none be named.
+    """
     found = Q(pk__in=[])
-    for row in rows if unique_fields else ():
-        found |= Q(**{name: getattr(row, name) for name in unique_fields or ()})
+    for row in rows:
+        for names in [unique_fields] if unique_fields else _unique(row):
+            found |= Q(**{name: getattr(row, name) for name in names})
     return found
+
+
+def _unique(row: models.Model) -> Iterable[Collection[str]]:
+    """Yield each set of fields that only one row of the model can have as ``row`` has them."""
+    meta = row._meta
+    alone = [[field.name] for field in meta.concrete_fields if field.unique and not field.primary_key]
+    together = [constraint.fields for constraint in meta.total_unique_constraints]
+    for names in [*alone, *together, *meta.unique_together]:
+        if None not in [getattr(row, meta.get_field(name).attname) for name in names]:  # type: ignore[union-attr]
+            yield names

@@ -97,7 +97,23 @@ class Dialect:
             case Unsubscribe():
                 self._unsubscribe(said.id)
             case Auth():
-                self.end(Close.NOT_AUTHENTICATED)  # nobody has been given a ticket
+                self.hub.tasks.spawn(self._authenticate(said.ticket))
+
+    async def _authenticate(self, ticket: str) -> None:
+        """Rest on the session of ``ticket`` from now on, when it is the same person's; otherwise end."""
+        speaker, reader = self.speaker, self.hub.start()
+        try:
+            claim = await reader.redeem(ticket)
+            user = (await reader.accounts([claim])).get(claim) if claim else None
+        except DatabaseError as error:
+            failed("ticket", error)
+            self._refuse("unavailable", "this cannot be read now: take another ticket, and try again")
+            return
+        if user is None or speaker.feed.viewer(user) != speaker.viewer:
+            self.hub.leave(speaker)
+            speaker.end_at_once(Close.NOT_AUTHENTICATED)
+        else:
+            speaker.claim = claim
 
     def end(self, code: Close) -> None:
         """Say goodbye behind what waits, and close with ``code``."""

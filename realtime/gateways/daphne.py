@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from autobahn.websocket.types import ConnectionDeny
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server as StockServer
 from daphne.ws_protocol import WebSocketProtocol
@@ -145,13 +146,15 @@ class Request(WebRequest):
 
     def flow_of(self, message: Any) -> Flow | None:
         """Return whether the line takes more of this response; the last part of it waits for nothing."""
-        if message["type"] == "http.response.start" and self.producer is None and not self.finished:
+        has_reader = self.channel is not None  # whoever has left a moment ago took it along
+        if message["type"] == "http.response.start" and self.producer is None and not self.finished and has_reader:
             self.flow = Flow()
             self.registerProducer(self.flow, True)
             if (b"Content-Type", b"text/event-stream") in message.get("headers", ()):
                 hold_little(self.channel.transport)
         elif self.flow is not None and not message.get("more_body"):
-            self.unregisterProducer()
+            if has_reader:
+                self.unregisterProducer()
             self.flow = None
         return self.flow
 
@@ -176,6 +179,28 @@ class Socket(WebSocketProtocol):
         self.transport.unregisterProducer()  # the HTTP channel's, which would stop us hearing a slow reader
         self.transport.registerProducer(self.flow, True)
         hold_little(self.transport)
+
+    def check_timeouts(self) -> None:
+        is_late = self.duration() > self.server.websocket_connect_timeout
+        if not (is_late and self._turned_away()):
+            super().check_timeouts()
+
+    def onOpenHandshakeTimeout(self) -> None:  # noqa: N802 (autobahn names it)
+        if not self._turned_away():
+            super().onOpenHandshakeTimeout()
+
+    def _turned_away(self) -> bool:
+        """Say 503 to whom the application has not answered in time; return whether he waited for it.
+
+        The stock server says 403, which means "not for you", or nothing, as one of two clocks is quicker.
+        """
+        if self.state != self.STATE_CONNECTING or not hasattr(self, "handshake_deferred"):
+            return False
+        denial = ConnectionDeny(code=503, reason="Service Unavailable")  # type: ignore[no-untyped-call]
+        self.handshake_deferred.errback(denial)
+        del self.handshake_deferred
+        self.server.protocol_disconnected(self)
+        return True
 
     def onAutoPingTimeout(self) -> None:  # noqa: N802 (autobahn names it)
         """Say why a silent peer is left, then leave him; the stock server cuts the line."""

@@ -18,6 +18,7 @@ from django.db import Error as DatabaseError
 from .. import conf, lookout, metrics
 from ..feeds import Feed, Viewer
 from ..hub import Hub
+from ..identity import Claim
 from ..protocol.closing import Close
 from ..protocol.messages import Error, Goodbye, Have, Subscribe, spoken
 from ..protocol.outbox import Item, Say
@@ -118,9 +119,9 @@ class Stream(Speaker):
     _SAID = frozenset({"synced", "board", "revoked", "goodbye"})
     """The frames of the sync dialect that a stream has as well; what only a socket needs is left out."""
 
-    def __init__(self, viewer: Viewer, feed: type[Feed], cursor: Cursor | None) -> None:
+    def __init__(self, viewer: Viewer, feed: type[Feed], cursor: Cursor | None, claim: Claim | None = None) -> None:
         self._line = Line()
-        super().__init__(viewer, self._line, feed)
+        super().__init__(viewer, self._line, feed, claim)
         self._cursor = cursor
         self._epoch = ""
         self._board: BoardOf | None = None

@@ -23,16 +23,19 @@ async def connect_as(
     patience: float = PATIENCE,
     protocol: str = "",
     session: str | None = None,
+    ticket: str = "",
+    bearer: str = "",
 ) -> AsyncIterator["Socket"]:
     """Open the socket ``path`` as ``user``; ``None`` is nobody. It is closed at the end of the block.
 
     ``session``: the key of a session; the socket is opened with its cookie, as a browser does, and not as ``user``.
+    So it is with ``ticket``, which goes along as a subprotocol, and with the token ``bearer``.
     ``application``: an ASGI application for sockets; default: the addresses of all feeds (``realtime.routing``).
     ``protocol``: the subprotocol, such as ``order-sync.v1`` for the sync dialect.
     The test must commit (``TransactionTestCase``, pytest's ``transactional_db``): the hub reads on a connection of
     its own.
     """
-    socket = Socket(user, path, application, patience, protocol, session)
+    socket = Socket(user, path, application, patience, protocol, session, ticket, bearer)
     await socket.open()
     try:
         yield socket
@@ -51,6 +54,8 @@ class Socket:
         patience: float = PATIENCE,
         protocol: str = "",
         session: str | None = None,
+        ticket: str = "",
+        bearer: str = "",
     ) -> None:
         from channels.routing import URLRouter
         from channels.testing import WebsocketCommunicator
@@ -64,7 +69,10 @@ class Socket:
         async def as_user(scope: Any, receive: Any, send: Any) -> None:
             await behind({**scope, "user": user or AnonymousUser()}, receive, send)
 
-        cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
+        cookie = [] if session is None else [(b"cookie", f"{settings.SESSION_COOKIE_NAME}={session}".encode())]
+        token = [(b"authorization", f"Bearer {bearer}".encode())] if bearer else []
+        offered = [protocol] if protocol else []
+        offered += [f"ticket.{ticket}"] if ticket else []
 
         self.user, self.path, self.patience = user, path, patience
         self.frames: list[Frame] = []
@@ -72,10 +80,10 @@ class Socket:
         self.code: int | None = None
         """What the server closed with."""
         self._communicator = WebsocketCommunicator(
-            as_user if session is None else behind,
+            behind if cookie or token or ticket else as_user,
             path,
-            headers=[] if session is None else [(b"cookie", cookie.encode())],
-            subprotocols=[protocol] if protocol else [],
+            headers=[*cookie, *token],
+            subprotocols=offered,
         )
 
     async def open(self) -> None:

@@ -93,6 +93,23 @@ async def test_the_cookie_of_a_session_opens_a_socket(engine: str, settings: Set
         assert (await socket.next())["price"] == "10.00"
 
 
+async def test_the_hub_does_not_end_under_somebody_who_is_on_his_way_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of the others has left, and it is time to end, just when his cookie is about to be read."""
+    record = await sync_to_async(delivery)()
+    browser = await sync_to_async(session_of)(record.sender)
+    hub = Hub.current()
+    reader = hub.start()
+    read = reader.accounts
+
+    async def late(claims: Any) -> Any:
+        hub.end_when_idle()
+        return await read(claims)
+
+    monkeypatch.setattr(reader, "accounts", late)
+    async with connect_as(None, address(record), session=await sync_to_async(cookie)(browser)) as socket:
+        assert (await first_update(socket))["delivery_id"] == str(record.pk)
+
+
 def test_many_claims_are_two_statements(django_assert_num_queries: Any) -> None:
     people = [user() for _ in range(8)]
     claims = [Claim(session=cookie(session_of(person))) for person in people]

@@ -9,6 +9,7 @@ from django.db.models import F
 
 from realtime.models import Event
 from realtime.tests.deliveries.models import Delivery, Express, Parcel, Route, Tag, Toll
+from realtime.tests.no_write_escapes.paths import conflicting
 from realtime.tests.people import delivery, events, story, stream, user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("capture")]
@@ -63,7 +64,7 @@ def test_rows_made_or_changed_at_once() -> None:
     record, other = delivery(), delivery()
     Route.objects.create(delivery=record, town="Ulm")
     rows = [Route(delivery=record, town="Bonn"), Route(delivery=other, town="Trier")]
-    Route.objects.bulk_create(rows, update_conflicts=True, unique_fields=["delivery"], update_fields=["town"])
+    Route.objects.bulk_create(rows, update_conflicts=True, update_fields=["town"], **conflicting("delivery"))
     assert (newest(record)["town"], newest(other)["town"]) == ("Bonn", "Trier")
     Route.objects.bulk_create([Route(delivery=record, town="Kiel")], ignore_conflicts=True)
     assert newest(record)["town"] == "Bonn"

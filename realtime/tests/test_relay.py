@@ -163,9 +163,9 @@ def test_the_mutant_publish_before_commit_is_caught(bus: Recording) -> None:
 
     def capture_and_publish(*, instance: Any, using: str, **_: Any) -> None:
         for feed, key in orm.touched(instance) if connections[using].in_atomic_block else ():
-            event = log.record(feed, key, mark=signals.hook_of_transaction(using).mark)
-            if event is not None:
-                body = seal(Hints("", [log.update_of(event)]), brokers.key())
+            update = log.record(feed, key, mark=signals.hook_of_transaction(using).mark)
+            if update is not None:
+                body = seal(Hints("", [update]), brokers.key())
                 asyncio.run(brokers.current().publish(0, body))
 
     assert post_save.disconnect(sender=Delivery, dispatch_uid="realtime.save.deliveries.Delivery")

@@ -1,6 +1,6 @@
 """The crowd of the soak: ``python -m tests.soak.crowd``, told by lines of JSON what to do; each is answered by one.
 
-The first line has ``people``, ``ports``, ``seed``, ``sockets`` and ``heartbeat``. Then: ``healed`` waits until every
+The first line has ``people``, ``ports``, ``seed`` and ``sockets``. Then: ``healed`` waits until every
 viewer has at least what the database has now; ``converged``, when nobody writes any more, until each sees exactly the
 masked rows; ``end`` judges what is left and reports.
 """
@@ -34,7 +34,7 @@ class Crowd:
         from tests.soak import viewers
         from tests.soak.world import World
 
-        self.world = World(given["seed"], given["ports"], given["heartbeat"])
+        self.world = World(given["seed"], given["ports"])
         self.people = [Person(**person) for person in given["people"]]
         self.thread = ThreadPoolExecutor(1)
         self.viewers = [
@@ -122,7 +122,8 @@ class Crowd:
             if seconds > LATE and not late:
                 late = [self._why(viewer, heads) for viewer in waiting[:10]]
             if not waiting or seconds > within:
-                return {"seconds": seconds, "healed": not waiting, "late": late}
+                examples = self.world.ledger.examples
+                return {"seconds": seconds, "healed": not waiting, "late": late, "examples": examples}
             await asyncio.sleep(0.03)
 
     def _why(self, viewer: Any, heads: Any) -> str:
@@ -133,7 +134,8 @@ class Crowd:
             if frame["version"] < heads.versions.get(key, 0)
         }
         state = "no line" if line is None else f"open {line.is_open}, complete {viewer.is_complete()}"
-        return f"{viewer}: {state}, behind {behind}, not opened {sorted(getattr(viewer, '_open', ()))}"
+        opening = sorted(getattr(viewer, "_open", ()))
+        return f"{viewer}: {state}, behind {behind}, not opened {opening}, said {[*viewer.said]}"
 
     async def converged(self, *, within: float) -> dict[str, Any]:
         """Nobody writes: wait until each viewer sees exactly what the masked rows are; return how long it took."""
@@ -171,6 +173,7 @@ class Crowd:
             "judged": world.ledger.judged,
             "handshakes": world.handshakes,
             "with prev": world.with_prev,
+            "overlapping": world.overlapping,
             "silent lines given up": world.silent,
             "close codes": dict(world.codes),
             "errors said": dict(world.errors),

@@ -25,8 +25,11 @@ SETTINGS = {
     "RETURN_SECONDS": 1.0,
 }
 WRITERS = 4
-KNOWN = ("channels_redis.pubsub: Unexpected exception in receive task",)
-"""Tracebacks that are somebody else's known answer: the library's receiver, when its Redis goes away."""
+KNOWN = ("channels_redis.pubsub: Unexpected exception",)
+"""Tracebacks that are somebody else's known answer: the library's, when its Redis goes away."""
+
+PATIENCE = 120.0
+"""Seconds that a server may take to answer while everybody comes to it."""
 
 A_SECOND = 5.0
 """Acts of each writer, at most."""
@@ -40,7 +43,7 @@ class House:
         self.environment = os.environ | {
             "DATABASE_URL": postgres.url,
             "REDIS_URL": valkey.url,
-            "DJANGO_SETTINGS_MODULE": "tests.server_settings",
+            "DJANGO_SETTINGS_MODULE": "tests.soak.settings",
             "REALTIME_SETTINGS": json.dumps(SETTINGS),
             "CHANNEL_PREFIX": "soak",
             "CHANNEL_LAYER": "pubsub",
@@ -73,7 +76,6 @@ class House:
             ports=[server.port for server in self.servers],
             seed=self.seed,
             sockets=sockets,
-            heartbeat=HEARTBEAT,
         )
         return child
 
@@ -81,7 +83,7 @@ class House:
         """Make people and orders, and start servers and writers."""
         self.everybody = self.people()
         for server in self.servers:
-            server.start()
+            server.start(PATIENCE)
         for _ in range(WRITERS):
             self.start_writer()
 
@@ -130,7 +132,7 @@ class House:
             child.stop()
         for server in self.servers:
             server.stop()
-            if left := os.environ.get("SOAK_LOGS"):
+            if (left := os.environ.get("SOAK_LOGS")) and server.log.exists():
                 shutil.copy(server.log, left)
 
 

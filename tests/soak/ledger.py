@@ -49,9 +49,9 @@ class Ledger:
     _skipped: list[tuple[int, Person, range]] = field(default_factory=list)
 
     def fault(self, kind: str, words: str) -> None:
-        """Something is wrong; the first of them are kept word for word."""
+        """Something is wrong; the first of each kind are kept word for word."""
         self.faults[kind] += 1
-        if len(self.examples) < 30:
+        if self.faults[kind] <= 4:
             self.examples.append(f"{kind}: {words}")
 
     def came(self, person: Person, key: Key, shared: bytes) -> None:

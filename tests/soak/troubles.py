@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from tests.soak.house import House
+from tests.soak.house import PATIENCE, House
 
 Trouble = Callable[[House, random.Random], None]
 TROUBLES: dict[str, Trouble] = {}
@@ -29,7 +29,7 @@ def while_it_lasts(dice: random.Random) -> None:
 def server_killed(house: House, dice: random.Random) -> None:
     house.servers[1].stop(signal.SIGKILL)
     while_it_lasts(dice)
-    house.servers[1].start()
+    house.servers[1].start(PATIENCE)
 
 
 @trouble("server stands still")
@@ -52,7 +52,7 @@ def server_drained(house: House, dice: random.Random) -> None:
     except subprocess.TimeoutExpired:
         raise AssertionError("a drained server does not end") from None
     assert code in (0, -signal.SIGTERM), f"a drained server ended with {code}"
-    server.start()
+    server.start(PATIENCE)
 
 
 @trouble("layer flushed")

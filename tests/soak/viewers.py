@@ -3,6 +3,7 @@
 import asyncio
 import random
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -26,8 +27,8 @@ PATIENCE = 25.0
 KNOWN_CODES = {1000, BROKEN, 4012, 4404, 4408, 4413, 4500, ROTATED, 404, 503}
 """What a line may end with, or a stream: the others of PROTOCOL §5 would be the client's fault, or ours."""
 
-BEATS = 3
-"""Heartbeats that may be missing before a client of the sync dialect looks for another line."""
+SILENCE = 30.0
+"""Seconds without a word after which a client looks for another line: ten heartbeats, because the machine is busy."""
 
 
 class Viewer(ABC):
@@ -45,6 +46,8 @@ class Viewer(ABC):
         self.line: Line | None = None
         self.idle = False
         """There is nothing for this viewer to look at now."""
+        self.said: deque[str] = deque(maxlen=12)
+        """What came last beside states and heartbeats, for whoever asks why this viewer has not healed."""
         self._tries = 0
 
     @abstractmethod
@@ -143,6 +146,8 @@ class Viewer(ABC):
         frame = msgspec.json.decode(raw)
         if frame["type"] == "order.update":
             self._note(frame, raw)
+        elif frame["type"] != "heartbeat":
+            self.said.append(raw[:120].decode())
         self.take(frame, raw)
 
     def _note(self, frame: Frame, raw: bytes) -> None:
@@ -250,9 +255,9 @@ class Synced(Viewer):
             self._refused(frame)
             return
         try:
-            self.mirror.take(frame)
+            self.mirror.take(self._overlapping(frame))
         except (AssertionError, KeyError) as error:
-            self.fault("continuity", f"{error!r} at {str(frame)[:300]}")
+            self.fault("continuity", f"{error!r} at {str(frame)[:300]}, said {[*self.said]}")
             self.mirror = Mirror(OrderFeed)
             if self.line:
                 self.line.cut()
@@ -264,9 +269,22 @@ class Synced(Viewer):
         elif kind == "synced":
             self._open.discard(frame["id"])
         elif kind == "revoked":
+            self._open.discard(frame["id"])  # it may have ended before it was complete
             asyncio.get_running_loop().call_later(1, self._subscribe)
         elif kind == "heartbeat":
             self._verify(frame["verified_at"])
+
+    def _overlapping(self, frame: Frame) -> Frame:
+        """Take a state that also stands for versions which are held: nothing is missing.
+
+        A record that one board lost while another was still to be opened comes anew, after what was said to be held.
+        """
+        held = self.mirror.records.get(str(frame.get("order_id")))
+        prev = frame.get("prev")
+        if held is None or prev is None or not prev < held["version"] < frame["version"]:
+            return frame
+        self.world.overlapping += 1
+        return {**frame, "prev": held["version"]}
 
     def _subscribe(self) -> None:
         """Ask for what is wanted and not asked for on this line; with what is held of it."""
@@ -310,7 +328,7 @@ class Synced(Viewer):
                         self.fault("heartbeat", f"{key} at {frame['version']}, {newest} before {verified_at}")
 
     def look_after(self, now: float) -> None:
-        if self.line is not None and now - self.line.heard_at > BEATS * self.world.heartbeat:
+        if self.line is not None and now - self.line.heard_at > SILENCE:
             self.world.silent += 1
             self.line.cut()
 
@@ -394,8 +412,9 @@ class Streamed(Viewer):
     def take(self, frame: Frame, raw: bytes) -> None:
         if frame["type"] == "order.update":
             key = str(frame["order_id"])
-            if key not in self._came and frame.get("prev", 0) is None:
+            if key not in self._came and self._is_anew(frame, self.mirror.records.get(key)):
                 self.mirror.records.pop(key, None)
+                frame = {**frame, "prev": None}
             self._came.add(key)
         try:
             self.mirror.take(frame)
@@ -407,11 +426,15 @@ class Streamed(Viewer):
         if isinstance(self.line, Events):
             self._last = self.line.last
 
+    def _is_anew(self, frame: Frame, held: Frame | None) -> bool:
+        """Return whether the first state of an order on a line stands for itself."""
+        return frame.get("prev", 0) is None
+
     def ended(self, code: int) -> None:
         self._last = self._last if code not in (404, 4404) else ""
 
     def look_after(self, now: float) -> None:
-        if self.line is not None and now - self.line.heard_at > BEATS * self.world.heartbeat:
+        if self.line is not None and now - self.line.heard_at > SILENCE:
             self.world.silent += 1
             self.line.cut()
 
@@ -457,6 +480,11 @@ class BoardStream(Streamed):
 
     way = "stream of a board"
     BOARD = "poll"
+
+    def _is_anew(self, frame: Frame, held: Frame | None) -> bool:
+        """What came behind the last position is remembered by the page, not by the id: it may come once more."""
+        follows = frame.get("prev", frame["version"] - 1)
+        return follows is None or (held is not None and follows <= held["version"])
 
     def path(self) -> str | None:
         return f"/api/orders/stream?topic={self.name}&limit=1000"

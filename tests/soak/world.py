@@ -27,8 +27,6 @@ class World:
 
     seed: int
     ports: list[int]
-    heartbeat: float
-    """Seconds between two heartbeats of the servers."""
     ledger: Ledger = field(default_factory=Ledger)
     directory: dict[int, dict[str, Any]] = field(default_factory=dict)
     heads: deque[Heads] = field(default_factory=lambda: deque(maxlen=3))
@@ -36,6 +34,7 @@ class World:
     """What was subscribed to on each line."""
     handshakes: int = 0
     with_prev: int = 0
+    overlapping: int = 0
     silent: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)

@@ -11,6 +11,7 @@ from orders.services import order_write_note
 from realtime.models import Epoch
 from tests.people import Cast, cast, order_of
 from tests.server import Server, state_of, unbroken
+from tests.stories.conftest import settled
 from tests.stories.test_losing_the_order import reassigned
 from tests.streams import ask, source
 
@@ -31,6 +32,42 @@ def epoch() -> str:
 
 def path_of(people: Cast) -> str:
     return f"/api/orders/{people.order.pk}/stream"
+
+
+ODD = [
+    "987654321",
+    "0",
+    "-1",
+    "1e3",
+    "%D9%A3",
+    str(2**63),
+    "%20{}",
+    "+{}",
+    "0{}",
+    "{}%0A",
+    "{}%00",
+    "%FF",
+    "",
+    "x" * 500,
+]
+
+
+@pytest.mark.parametrize("what", ["stream", "state", "state?wait=25", "events"])
+async def test_strangers_cannot_tell_an_order_from_none(standing_server: Server, what: str) -> None:
+    people = await sync_to_async(cast)()
+    keys = [str(people.order.pk), *(key.format(people.order.pk) for key in ODD)]
+    for stranger in (people.other_booster, people.other_client):
+        answers = [await ask(standing_server, f"/api/orders/{key}/{what}", stranger) for key in keys]
+        assert {answer.status for answer in answers} == {404}
+        assert len({answer.body for answer in answers}) == 1
+        assert len({tuple(answer.headers.items()) for answer in answers}) == 1
+    # Not even the client's own order is there under another spelling.
+    own = [await ask(standing_server, f"/api/orders/{key}/{what}", people.client) for key in keys[1:]]
+    assert {answer.body for answer in own} == {answers[0].body}
+    for session in ("", "0" * 32, "'; --", "x" * 4000):
+        unknown = [await ask(standing_server, f"/api/orders/{key}/{what}", session=session) for key in keys[:3]]
+        assert {answer.status for answer in unknown} == {401}
+        assert len({answer.body for answer in unknown}) == 1
 
 
 async def test_a_stream_shows_what_the_socket_shows(standing_server: Server) -> None:
@@ -119,6 +156,7 @@ async def test_a_board_resumes_with_what_moved(standing_server: Server) -> None:
     people = await sync_to_async(cast)()
     path = "/api/orders/stream?topic=mine"
     still, gone = [await sync_to_async(order_of)(people.client, booster=people.booster) for _ in range(2)]
+    await sync_to_async(settled)()  # what has no position yet counts as moved
     async with source(standing_server, path, people.booster) as stream:
         assert len(topics(await stream.until("synced"))) == 3
         last = stream.id
@@ -146,6 +184,7 @@ async def test_a_board_resumes_with_what_moved(standing_server: Server) -> None:
 
 async def test_a_boards_id_is_that_up_to_which_it_is_complete(standing_server: Server) -> None:
     people = await sync_to_async(cast)()
+    await sync_to_async(settled)()
     async with source(standing_server, "/api/orders/stream?topic=mine", people.client) as stream:
         await stream.until("synced")
         begun = stream.id

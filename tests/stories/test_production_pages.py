@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from django.test import Client, override_settings
 from playwright.async_api import ConsoleMessage, async_playwright, expect
 
-from orders.services import order_write_note
+from orders.services import order_pause, order_write_note
 from tests.engines import child_environment
 from tests.people import Cast, cast
 from tests.server import ROOT, Server, running, session_of
@@ -59,7 +59,7 @@ def modules_of(url: str, session: str) -> dict[str, str]:
 def test_a_module_imports_others_by_the_names_of_this_release(production_server: Server) -> None:
     people = cast()
     session = session_of(people.client)
-    for path, least in (("/", 6), (f"/orders/{people.order.pk}/", 7), ("/orders/new/league-of-legends/", 2)):
+    for path, least in (("/", 12), (f"/orders/{people.order.pk}/", 12), ("/orders/new/league-of-legends/", 2)):
         modules = modules_of(production_server.url + path, session)
         assert len(modules) >= least
         for url, kept in modules.items():
@@ -91,6 +91,10 @@ async def test_under_the_policy_the_page_is_alive(production_server: Server, chr
         )
         await expect(seen(page, "note")).to_have_text("<script>document.title = 1</script>")
         assert await page.locator(".ladder-done").get_attribute("width") == "0%"
+        await page.goto("/")
+        await expect(live(page)).to_have_text("Live")
+        await sync_to_async(order_pause)(order_id=people.order.pk, by=people.client)
+        await expect(page.locator('.chips [data-status="Paused"] span')).to_have_text("1")
         await browser.close()
     assert complaints == []
 

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import websockets
@@ -240,3 +241,17 @@ async def test_what_comes_with_the_handshake_is_read_after_it(standing_server: S
     assert b"101 Switching Protocols" in head
     assert (PONG, b"7") in list(Frames().feed(body))
     assert body.endswith(bytes([0x80 | CLOSE, 2]) + (1000).to_bytes(2))
+
+
+async def test_who_is_not_answered_in_time_is_told_that_it_is_busy(db: None, tmp_path: Path) -> None:
+    """Not 403, which says that it is not for him: he comes back."""
+    server = Server(child_environment(), tmp_path / "daphne.log")
+    server.daphne = [*server.daphne, "--websocket_connect_timeout", "1"]
+    server.application = "tests.mute:application"
+    server.start()
+    try:
+        head, _ = await spoken(server, handshake(server, "/ws/orders/1/"))
+    finally:
+        server.stop()
+    assert head.startswith(b"HTTP/1.1 503 "), head
+    assert "Traceback" not in server.log.read_text(), server.log.read_text()[-3000:]

@@ -20,8 +20,8 @@ from tests.soak.troubles import TROUBLES
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "0"))
 SOCKETS = int(os.environ.get("SOAK_SOCKETS", "300"))
-HEALED_WITHIN = 60.0
-"""Generous: what heals at all does so in a few seconds here."""
+HEALED_WITHIN = 120.0
+"""Generous: what heals at all does so in a few seconds, on a machine that has nothing else to do."""
 
 KIB_MORE = 24 * 1024
 """What the first server may grow in the second half. A leak of a hundred bytes a frame is more in half an hour."""
@@ -59,6 +59,7 @@ def test_viewers_see_the_truth_whatever_breaks(seconds: float) -> None:
             **{"written": dict(home.done.most_common()), **found, "faults": faults, "tracebacks": tracebacks},
         )
         reports.show(whole)
+        print(*examples, *converged["wrong"], sep="\n")
         if os.environ.get("SOAK_SAVE"):
             print(reports.save(whole))
         assert not faults, examples
@@ -87,4 +88,4 @@ def soak(home: House, crowd: Child, report: Report, dice: random.Random) -> None
 def healed(crowd: Child, kind: str, report: Report) -> None:
     answer = crowd.ask(HEALED_WITHIN * 2, do="healed", within=HEALED_WITHIN)
     report.healed(kind, answer["seconds"], answer["late"])
-    assert answer["healed"], f"after {kind}: {answer['late']}"
+    assert answer["healed"], f"after {kind}: {answer['late']} {answer['examples']}"

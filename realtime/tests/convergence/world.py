@@ -127,11 +127,9 @@ class World:
 
     def _is_quiet(self) -> bool:
         members = [watcher.member for watcher in self.watchers if watcher.member is not None and self._reads(watcher)]
-        reading = self.hub._reader is not None and any(
-            batch._reading is not None for batch in (self.hub._reader._states, self.hub._reader._epochs)
-        )
         writing = any(m._writing is not None or (m._closing and not m._closing.done()) for m in members)
-        return len(self.hub.tasks) == STANDING and not writing and not reading
+        reader = self.hub._reader
+        return len(self.hub.tasks) == STANDING and not writing and (reader is None or not reader.is_reading)
 
     def _reads(self, watcher: Watcher) -> bool:
         return watcher.sink.reads.is_set()

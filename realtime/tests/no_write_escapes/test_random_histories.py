@@ -6,16 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from realtime.testing import capture_at_once
 
 from .paths import PATHS, Path, RollBack, record
-from .witness import Witness
+from .witness import NAMES_TRANSACTIONS, Witness
 
-pytestmark = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite names no transaction to the witness")
+pytestmark = pytest.mark.skipif(not NAMES_TRANSACTIONS, reason="only PostgreSQL names transactions to the witness")
 
 RECORDS = 2
 PATHS_HERE = [path for path in PATHS if path.name != "COPY"]  # it commits by itself, outside Django's transaction

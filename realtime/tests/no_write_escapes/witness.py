@@ -23,28 +23,41 @@ State = dict[str, Any] | None
 COLUMNS = ("sender_id", "courier_id", "status", "price")
 
 POSTGRES = """
-CREATE TABLE witness (seq bigserial, tx bigint DEFAULT txid_current(), key text, state text);
+CREATE TABLE witness (seq bigserial, tx bigint DEFAULT txid_current(), pk text, state text);
 CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO witness (key, state) SELECT coalesce(NEW.id, OLD.id)::text, CASE WHEN TG_OP <> 'DELETE' THEN
+    INSERT INTO witness (pk, state) SELECT coalesce(NEW.id, OLD.id)::text, CASE WHEN TG_OP <> 'DELETE' THEN
         json_build_array(NEW.sender_id, NEW.courier_id, NEW.status, NEW.price::text)::text END;
     RETURN NULL;
 END $$;
 CREATE TRIGGER witness AFTER INSERT OR UPDATE OR DELETE ON deliveries_delivery
 FOR EACH ROW EXECUTE FUNCTION witness();
 """
+_WRITES = (
+    ("INSERT", "NEW", "json_array(NEW.sender_id, NEW.courier_id, NEW.status, NEW.price)"),
+    ("UPDATE", "NEW", "json_array(NEW.sender_id, NEW.courier_id, NEW.status, NEW.price)"),
+    ("DELETE", "OLD", "NULL"),
+)
 SQLITE = """
-CREATE TABLE witness (seq integer PRIMARY KEY AUTOINCREMENT, tx integer DEFAULT 0, key text, state text);
+CREATE TABLE witness (seq integer PRIMARY KEY AUTOINCREMENT, tx integer DEFAULT 0, pk text, state text);
 """ + "".join(
     f"""CREATE TRIGGER witness_{event} AFTER {event} ON deliveries_delivery BEGIN
-    INSERT INTO witness (key, state) VALUES ({row}.id, {state}); END;
+    INSERT INTO witness (pk, state) VALUES ({row}.id, {state}); END;
     """
-    for event, row, state in (
-        ("INSERT", "NEW", "json_array(NEW.sender_id, NEW.courier_id, NEW.status, NEW.price)"),
-        ("UPDATE", "NEW", "json_array(NEW.sender_id, NEW.courier_id, NEW.status, NEW.price)"),
-        ("DELETE", "OLD", "NULL"),
-    )
+    for event, row, state in _WRITES
 )
+
+MARIADB = [
+    """CREATE TABLE witness (
+    seq bigint AUTO_INCREMENT PRIMARY KEY, tx bigint DEFAULT 0, pk varchar(36), state text
+)""",
+    *(
+        f"""CREATE TRIGGER witness_{event} AFTER {event} ON deliveries_delivery FOR EACH ROW
+    INSERT INTO witness (pk, state) VALUES ({row}.id, {state})"""
+        for event, row, state in _WRITES
+    ),
+]
+NAMES_TRANSACTIONS = connection.vendor == "postgresql"
 
 
 class Witness:
@@ -57,23 +70,23 @@ class Witness:
         self._since = last.pk if last else 0
 
     def go_on(self) -> None:
-        """Tell SQLite, which does not name its transactions, that what follows is another one."""
-        if connection.vendor == "sqlite":
+        """Tell the databases that do not name their transactions that what follows is another one."""
+        if not NAMES_TRANSACTIONS:
             with connection.cursor() as cursor:
                 cursor.execute("UPDATE witness SET tx = tx - 1")
 
     def histories(self, *, apart: bool) -> dict[str, list[State]]:
         """Return the states that each topic went through, commit by commit; ``None`` is a row that is gone.
 
-        On SQLite ``apart`` says that each write was a transaction, else all since ``go_on`` were one.
+        Where transactions have no name, ``apart`` says that each write was one, else all since ``go_on`` were one.
         """
         with connection.cursor() as cursor:
-            cursor.execute("SELECT key, tx, state FROM witness ORDER BY key, seq")
+            cursor.execute("SELECT pk, tx, state FROM witness ORDER BY pk, seq")
             rows = cursor.fetchall()
         found: dict[str, list[State]] = {}
         for key, of_key in groupby(rows, key=lambda row: row[0]):
             states: list[State] = []
-            each = apart and connection.vendor == "sqlite"
+            each = apart and not NAMES_TRANSACTIONS
             numbered = [(number if each else tx, text) for number, (_, tx, text) in enumerate(of_key)]
             for _, of_transaction in groupby(numbered, key=lambda row: row[0]):
                 state = _state(list(of_transaction)[-1][1])
@@ -137,7 +150,7 @@ def _row(key: uuid.UUID) -> State:
             " t.amount FROM deliveries_delivery d LEFT JOIN accounts_user c ON c.id = d.courier_id"
             " LEFT JOIN deliveries_route r ON r.delivery_id = d.id LEFT JOIN deliveries_toll t ON t.id ="
             " (SELECT max(id) FROM deliveries_toll WHERE delivery_id = d.id AND kind = 'road') WHERE d.id = %s",
-            [key.hex if connection.vendor == "sqlite" else key],
+            [str(key) if connection.features.has_native_uuid_field else key.hex],
         )
         row = cursor.fetchone()
     if row is None:
@@ -151,19 +164,19 @@ def _row(key: uuid.UUID) -> State:
 @contextmanager
 def watching() -> Iterator[Witness]:
     """A witness on the test database, where nothing else writes; it leaves with its triggers and its table."""
-    is_sqlite = connection.vendor == "sqlite"
+    triggers = ["witness"] if NAMES_TRANSACTIONS else [f"witness_{event}" for event, *_ in _WRITES]
     with connection.cursor() as cursor:
-        if is_sqlite:
+        if connection.vendor == "sqlite":
             cursor.executescript(SQLITE)
         else:
-            cursor.execute(POSTGRES)
+            for statement in MARIADB if connection.vendor == "mysql" else [POSTGRES]:
+                cursor.execute(statement)
     try:
         yield Witness()
     finally:
         with connection.cursor() as cursor:
-            if is_sqlite:
-                for name in ("INSERT", "UPDATE", "DELETE"):
-                    cursor.execute(f"DROP TRIGGER witness_{name}")
-                cursor.execute("DROP TABLE witness")
-            else:
-                cursor.execute("DROP TRIGGER witness ON deliveries_delivery; DROP FUNCTION witness; DROP TABLE witness")
+            for name in triggers:
+                cursor.execute(f"DROP TRIGGER {name}" + (" ON deliveries_delivery" if NAMES_TRANSACTIONS else ""))
+            if NAMES_TRANSACTIONS:
+                cursor.execute("DROP FUNCTION witness")
+            cursor.execute("DROP TABLE witness")

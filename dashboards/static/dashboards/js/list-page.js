@@ -72,7 +72,8 @@ function lose(shelf, { id, reason, frame }) {
   const { filter } = shelves.get(shelf);
   const other = [...shelves].find(([name]) => name !== shelf && socket.store.members(name).has(id));
   const words = lossWords({ shelf, reason, frame, statuses: filter.status, now: other?.[1].title });
-  if (words) toast(`order:${id}`, orderName(id, frame), words);
+  const title = frame?.title ?? row?.querySelector("[data-field=title]")?.textContent;
+  if (words) toast(`order:${id}`, orderName(id, title), words);
 }
 
 /** A topic has ended for good: a single row, or a whole list. */

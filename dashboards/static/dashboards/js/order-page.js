@@ -83,7 +83,7 @@ function end(state) {
   indicate(state);
   article.dataset.ended = "";
   for (const button of article.querySelectorAll("form[data-act] button")) button.disabled = true;
-  toast(`${topic}:ended`, orderName(id, held), `Live updates have ended: ${state.reason}.`);
+  toast(`${topic}:ended`, orderName(id, held.title), `Live updates have ended: ${state.reason}.`);
   socket.close();
 }
 

@@ -36,9 +36,9 @@ const GONE = {
   mine: "It is not yours any more.",
 };
 
-/** Name an order in the head of a notice. */
-export function orderName(id, frame) {
-  return frame?.title ? `${frame.title} · #${id}` : `Order ${id}`;
+/** Name an order in the head of a notice; its title may not be known. */
+export function orderName(id, title) {
+  return title ? `${title} · #${id}` : `Order ${id}`;
 }
 
 /**

@@ -1,0 +1,30 @@
+"""Print a bearer token for an account."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ... import bearer
+from ...exceptions import NoTokenKey
+
+
+class Command(BaseCommand):
+    help = "Print a bearer token for an account: whoever has it is that account, until it ends or the password changes."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--days", type=float, default=30.0, help="how long it lasts (30)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        model = get_user_model()
+        user = model._default_manager.filter(**{model.USERNAME_FIELD: options["username"]}).first()
+        if user is None or not user.is_active:
+            raise CommandError(f"There is no active account {options['username']!r}.")
+        if options["days"] <= 0:
+            raise CommandError("--days is more than 0.")
+        try:
+            self.stdout.write(bearer.issue(user, timedelta(days=options["days"])))
+        except NoTokenKey as error:
+            raise CommandError(f"There is no key to sign it with: {error}.") from error

@@ -1,0 +1,83 @@
+"""Whose page may open a socket: ours. A program without a page shows a ticket or a token (PROTOCOL §2 and §6)."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import websockets
+from asgiref.sync import sync_to_async
+from django.test import override_settings
+
+from accounts.models import User
+from realtime import bearer, tickets
+from realtime.identity import claim_of
+from tests.engines import child_environment
+from tests.people import Cast, cast
+from tests.server import Server, running, session_of
+
+pytestmark = pytest.mark.older
+
+KEYS = {"one": "k" * 64}
+
+
+@pytest.fixture(scope="module")
+def house(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("server"), child_environment(), token_keys=KEYS) as server:
+        yield server
+    log = server.log.read_text()
+    assert "Traceback" not in log
+    assert "ticket." not in log, "a ticket must not reach a log"
+
+
+async def opened(
+    server: Server, people: Cast, *, origin: str | None = None, cookie: str = "", ticket: str = "", token: str = ""
+) -> Any:
+    """Return the type of the first frame; a number is the status of a handshake that was refused."""
+    headers = {"Cookie": f"sessionid={cookie}"} if cookie else {}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
+    protocols = ["order-sync.v1", *([f"ticket.{ticket}"] if ticket else [])]
+    try:
+        async with websockets.connect(
+            f"{server.ws_url}/ws/orders/{people.order.pk}/",
+            additional_headers=headers,
+            origin=websockets.Origin(origin) if origin else None,
+            subprotocols=[websockets.Subprotocol(name) for name in protocols],
+            compression=None,
+        ) as socket:
+            assert socket.subprotocol == "order-sync.v1"
+            return await socket.recv()
+    except websockets.InvalidStatus as error:
+        return error.response.status_code
+
+
+def ticket_of(user: User) -> str:
+    claim = claim_of(user, None)
+    assert claim is not None
+    return tickets.issue(claim)
+
+
+async def test_pages_of_other_sites_are_refused_whatever_they_show(house: Server) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.client)
+    ticket = await sync_to_async(ticket_of)(people.client)
+    for origin in ("http://evil.example", "null", "http://127.0.0.1.evil.example", "file://"):
+        assert await opened(house, people, origin=origin, cookie=session) == 403, origin
+        assert await opened(house, people, origin=origin, ticket=ticket) == 403, origin
+    assert await opened(house, people, cookie=session) == 403, "no origin and a mere cookie"
+    assert await opened(house, people) == 403
+
+
+async def test_a_program_is_let_in_with_a_ticket_or_a_token(house: Server) -> None:
+    people = await sync_to_async(cast)()
+    ticket = await sync_to_async(ticket_of)(people.client)
+    with override_settings(REALTIME={"TOKEN_KEYS": KEYS}):
+        token = await sync_to_async(bearer.issue)(people.client, timedelta(minutes=1))
+    assert '"welcome"' in await opened(house, people, ticket=ticket)
+    assert '"welcome"' in await opened(house, people, token=token)
+
+
+async def test_our_own_pages_may_show_a_ticket_as_well(house: Server) -> None:
+    people = await sync_to_async(cast)()
+    ticket = await sync_to_async(ticket_of)(people.client)
+    assert '"welcome"' in await opened(house, people, origin=house.url, ticket=ticket)
