@@ -153,7 +153,8 @@ def _same(shape: Shape, was: str, now: str) -> str:
     """Return the expression for the names that two states have in common, as text[]; none when one is NULL.
 
     Taken away from the old state and from the list of names they leave what changed: a third of what a query over
-    ``jsonb_each`` takes. A name that only the old state has (declared no more) has changed.
+    ``jsonb_each`` takes. A name that only the old state has, declared no
+    more, stays in what was before.
     """
     each = ", ".join(
         f"CASE WHEN coalesce({was} -> {name} = {now} -> {name}, true) THEN {name} END"

@@ -3,12 +3,12 @@
 import threading
 
 import pytest
-from django.db import connections
 
 from realtime import log
 from realtime.models import Event, Stream
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.people import delivery, events, stream
+from tests.threads import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
 
@@ -84,15 +84,8 @@ def test_two_relays_at_once_settle_each_event_once() -> None:
 
     def work() -> None:
         start.wait()
-        try:
-            while updates := log.settle(limit=3)[1]:
-                settled.extend(update.pos for update in updates)
-        finally:
-            connections.close_all()
+        while updates := log.settle(limit=3)[1]:
+            settled.extend(update.pos for update in updates)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once([work] * 4)
     assert sorted(pos or 0 for pos in settled) == list(range(1, 45))
