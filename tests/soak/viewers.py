@@ -497,6 +497,7 @@ class BoardStream(Streamed):
         self._is_synced = False
 
     def take(self, frame: Frame, raw: bytes) -> None:
+        self.mirror.boards.setdefault(self.BOARD, [])  # the address has subscribed, nothing says so
         super().take(frame, raw)
         if frame["type"] == "synced":
             self._is_synced = True
