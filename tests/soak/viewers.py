@@ -336,7 +336,7 @@ class Synced(Viewer):
         return self.mirror.records
 
     def is_complete(self) -> bool:
-        return not self._open and bool(self.world.asked.get(self.line))  # type: ignore[call-overload]
+        return self.line is not None and not self._open and bool(self.world.asked.get(self.line))
 
 
 class Topics(Synced):
