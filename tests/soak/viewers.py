@@ -336,7 +336,7 @@ class Synced(Viewer):
         return self.mirror.records
 
     def is_complete(self) -> bool:
-        return not self._open and bool(self.world.asked.get(self.line))  # type: ignore[call-overload]
+        return self.line is not None and not self._open and bool(self.world.asked.get(self.line))
 
 
 class Topics(Synced):
@@ -497,6 +497,7 @@ class BoardStream(Streamed):
         self._is_synced = False
 
     def take(self, frame: Frame, raw: bytes) -> None:
+        self.mirror.boards.setdefault(self.BOARD, [])  # the address has subscribed, nothing says so
         super().take(frame, raw)
         if frame["type"] == "synced":
             self._is_synced = True
