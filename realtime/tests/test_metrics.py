@@ -76,8 +76,7 @@ async def test_a_newer_state_that_took_the_place_of_older_ones(broker: Lossy, se
     with raises(metrics.skipped, "superseded") as risen:
         for number in range(100):
             await save(record, status=f"stop {number}")
-            if risen():
-                break
+        await eventually(risen)
     screen.open.set()
 
 
