@@ -16,7 +16,7 @@ def eight_writers(orders: Sequence[int], updates: int, *, captured: bool) -> flo
         assert writer.stdin is not None
         writer.stdin.write(b"go\n")
         writer.stdin.flush()
-    commits = [json.loads(ended(writer)) for writer in writers]
+    commits = [json.loads(ended(writer))["committed"] for writer in writers]
     first, last = max(each[0] for each in commits), min(each[-1] for each in commits)
     while_all_wrote = sum(first <= at <= last for each in commits for at in each)
     return while_all_wrote / ((last - first) / 1e9) if last > first else float("nan")

@@ -1,5 +1,6 @@
 """From a commit to two hundred sockets, here and on the usual stack, in turns: ``python -m benchmarks.latency``."""
 
+import math
 from argparse import Namespace
 from pathlib import Path
 
@@ -60,10 +61,15 @@ def measure(report: Report, chosen: Namespace, folder: Path) -> None:
             delay = Spread.of([passage.delay(-1, share) for passage in passages])
             at_most = 15.0 if (name, share) == (HERE, 0.99) else None
             report.add(Row(f"{name}: commit to socket, p{share * 100:.0f}", "ms", delay, at_most=at_most))
-    for share in (0.5, 0.99):
-        ours, theirs = ([passage.delay(-1, share) for passage in found[name]] for name in (HERE, USUAL))
-        what = f"p{share * 100:.0f} here, of the usual stack's"
-        report.add(Row(what, "×", ratio(ours, [max(each, 0.001) for each in theirs]), at_most=A_TWENTIETH))
+            whole = Spread.of([passage.delay(-1, share, whole=True) for passage in passages])
+            report.add(Row(f"{name}: begin of the save to socket, p{share * 100:.0f}", "ms", whole))
+    for from_begin, since in ((False, "from the commit"), (True, "from the begin of the save")):
+        for share in (0.5, 0.99):
+            ours, theirs = ([each.delay(-1, share, whole=from_begin) for each in found[name]] for name in (HERE, USUAL))
+            # A frame that came before its commit took no time: nothing is a twentieth of that.
+            compared = ratio(ours, [each or math.nan for each in theirs])
+            what = f"p{share * 100:.0f} here, {since}, of the usual stack's"
+            report.add(Row(what, "×", compared, at_most=None if from_begin else A_TWENTIETH))
 
 
 if __name__ == "__main__":

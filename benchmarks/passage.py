@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,14 +23,20 @@ class Passage:
     """How many were due to each ear."""
     a_second: float
     delays: list[list[float]]
+    whole: list[list[float]]
+    """The same, in seconds after the writer began: with what a way of capture or sending costs him."""
 
     def share(self, ear: int) -> float:
         """Return how much of what was written came to this ear."""
         return len(self.delays[ear]) / self.updates
 
-    def delay(self, ear: int, share: float) -> float:
-        """Return the milliseconds within which ``share`` of what came to this ear came; of all ears with -1."""
-        found = [delay for ear_delays in self.delays for delay in ear_delays] if ear < 0 else self.delays[ear]
+    def delay(self, ear: int, share: float, *, whole: bool = False) -> float:
+        """Return the milliseconds within which ``share`` of what came to this ear came; of all ears with -1.
+
+        ``whole``: from the beginning of the save instead of the end of its commit.
+        """
+        delays = self.whole if whole else self.delays
+        found = [delay for ear_delays in delays for delay in ear_delays] if ear < 0 else delays[ear]
         return percentile(found, share) * 1000 if found else float("nan")
 
     @property
@@ -66,8 +72,8 @@ class Show:
         watched = [(orders[0], session) for session in sessions]
         lasts = [updates - 1] * (len(watched) + bus)
         written = (how, ",".join(map(str, orders)), str(updates), str(a_second))
-        committed, heard = self._pass_on(written, watched, lasts, topic=f"order.{orders[0]}" if bus else "")
-        return _judged(committed, heard, len(committed))
+        times, heard = self._pass_on(written, watched, lasts, topic=f"order.{orders[0]}" if bus else "")
+        return _judged(times, heard, updates)
 
     def pass_round(
         self, how: str, orders: Sequence[int], watched: Sequence[tuple[int, str]], *, each: int, a_second: float
@@ -76,13 +82,13 @@ class Show:
         updates = each * len(orders)
         lasts = [updates - len(orders) + orders.index(order) for order, _ in watched]
         written = (how, ",".join(map(str, orders)), str(updates), str(a_second), "turns")
-        committed, heard = self._pass_on(written, watched, lasts)
-        return _judged(committed, heard, each)
+        times, heard = self._pass_on(written, watched, lasts)
+        return _judged(times, heard, each)
 
     def _pass_on(
         self, written: Sequence[str], watched: Sequence[tuple[int, str]], lasts: Sequence[int], *, topic: str = ""
-    ) -> tuple[list[int], list[list[tuple[str, int]]]]:
-        """Return when each update was committed, and what each ear heard when; ``lasts``: the last due to each."""
+    ) -> tuple[dict[str, list[int]], list[list[tuple[str, int]]]]:
+        """Return when each update began and was committed, and what each ear heard when; ``lasts``: its last."""
         requests = [handshake(self.server, f"/ws/orders/{order}/", session=key).decode() for order, key in watched]
         task = {
             "requests": requests,
@@ -95,26 +101,29 @@ class Show:
         try:
             ready(writer)
             ready(listener, json.dumps(task))
-            committed = json.loads(ended(writer, "go"))
+            times = json.loads(ended(writer, "go"))
             heard = json.loads(ended(listener, "end"))
         finally:
             stop(writer)
             stop(listener)
-        return committed, heard
+        return times, heard
 
 
-def _judged(committed: Sequence[int], heard: Sequence[Sequence[tuple[str, int]]], due: int) -> Passage:
+def _judged(times: Mapping[str, Sequence[int]], heard: Sequence[Sequence[tuple[str, int]]], due: int) -> Passage:
     """Return the passage; what came twice counts once, as it first came. What came before its commit took no time."""
+    begun, committed = times["begun"], times["committed"]
     seconds = (committed[-1] - committed[0]) / 1e9
     delays: list[list[float]] = []
+    whole: list[list[float]] = []
     for ear in heard:
-        first: dict[int, float] = {}
+        first: dict[int, int] = {}
         for words, at in ear:
             number = words.removeprefix("update ")
             if number.isdigit():
-                first.setdefault(int(number), max(0.0, (at - committed[int(number)]) / 1e9))
-        delays.append(list(first.values()))
-    return Passage(due, (len(committed) - 1) / seconds, delays)
+                first.setdefault(int(number), at)
+        delays.append([max(0.0, (at - committed[number]) / 1e9) for number, at in first.items()])
+        whole.append([(at - begun[number]) / 1e9 for number, at in first.items()])
+    return Passage(due, (len(committed) - 1) / seconds, delays, whole)
 
 
 def sessions(people: Sequence[object]) -> list[str]:

@@ -1,7 +1,8 @@
 """A process that changes orders at a steady pace: ``python -m benchmarks.writer <how> <orders> <updates> <a second>``.
 
 With ``turns`` behind that, the orders are saved one after the other instead of all at once. Says ``ready``
-and waits for a line; then prints, as JSON, the time of each commit on the clock that all processes of a machine share.
+and waits for a line; then prints, as JSON, when each save began and when it was committed, on the clock that all
+processes of a machine share.
 """
 
 import json
@@ -15,8 +16,8 @@ from benchmarks.stage import set_up
 
 def write(
     orders: Sequence[int], updates: int, a_second: float, what: str = "update", *, turns: bool = False
-) -> list[int]:
-    """Return when each change was committed; as fast as it goes when that is slower than asked for.
+) -> dict[str, list[int]]:
+    """Return when each change began and was committed; as fast as it goes when that is slower than asked for.
 
     One order is saved as a service does; several are changed by one ``update()``, or with ``turns`` saved in turn.
     """
@@ -25,6 +26,7 @@ def write(
     from orders.models import BaseOrder
     from realtime.actor import acting
 
+    begun: list[int] = []
     committed: list[int] = []
 
     def now() -> None:
@@ -44,10 +46,11 @@ def write(
     began = time.monotonic()
     for number in range(updates):
         time.sleep(max(0.0, began + number / a_second - time.monotonic()))
+        begun.append(time.monotonic_ns())
         with acting("command:benchmark", source="command"), transaction.atomic():
             transaction.on_commit(now)
             change(f"{what} {number}")
-    return committed
+    return {"begun": begun, "committed": committed}
 
 
 def main() -> None:
@@ -60,8 +63,8 @@ def main() -> None:
         write(keys, 20, 100, "practice", turns="turns" in more)  # plans, connections: this does not count
         print("ready", flush=True)
         sys.stdin.readline()
-        committed = write(keys, int(updates), float(a_second), turns="turns" in more)
-    print(json.dumps(committed))
+        written = write(keys, int(updates), float(a_second), turns="turns" in more)
+    print(json.dumps(written))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ ROWS = {
     "capture": ["a save, by triggers", "a save, by the ORM", "what triggers add", "eight writers, by triggers"],
     "capture --sqlite": ["a save, by the ORM"],
     "delivery": ["100/s: commit to the broker, p99", "1 000/s: came by a socket of Daphne"],
-    "latency": ["here: arrived", "usual stack: lost", "p99 here, of the usual stack's"],
+    "latency": ["here: arrived", "usual stack: lost", "p99 here, from the commit, of the usual stack's"],
     "watchers": ["here: arrived", "usual stack, core layer: arrived", "usual stack, pub/sub layer: arrived"],
 }
 

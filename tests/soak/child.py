@@ -47,8 +47,9 @@ class Child:
 
     def tell(self, **command: Any) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(command).encode() + b"\n")
-        self.process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended: whoever waits for its answer is told its last words
+            self.process.stdin.write(json.dumps(command).encode() + b"\n")
+            self.process.stdin.flush()
 
     def stop(self, how: int | None = None) -> None:
         stop(self.process, *([how] if how else []))
