@@ -51,14 +51,12 @@ class Crowd:
 
     async def read(self, work: Any) -> Any:
         """Return what the database says; as often as it takes while it is down."""
-        from django.db import Error as DatabaseError
-
         from tests.soak import truth
 
         while True:
             try:
                 return await asyncio.get_running_loop().run_in_executor(self.thread, truth.patiently, work)
-            except DatabaseError:
+            except truth.AWAY:
                 await asyncio.sleep(0.2)
 
     async def run(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models import Q
@@ -19,6 +20,8 @@ from tests.soak.cast import Person
 from tests.soak.ledger import Key, Written, audience_in, masked
 
 NAMES = list(OrderFeed.fields)
+AWAY = (DatabaseError, psycopg.Error)
+"""What is raised while the database is away; a cursor that loses it between two rows has psycopg's own word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ def patiently(work: Any) -> Any:
     """Return ``work()``; once more on a new connection when the old one is gone."""
     try:
         return work()
-    except DatabaseError:
+    except AWAY:
         connection.close()
         return work()
 
