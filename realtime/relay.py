@@ -69,9 +69,8 @@ class Relay:
         self.wake()
 
     def suspect(self, account: str) -> None:
-        """Have every process with sockets ask again who stands behind those of ``account``, the text of its key."""
+        """Have every process with sockets ask who stands behind those of ``account``, its key's text; with a wake."""
         self._suspects.append(account)
-        self.wake()
 
     def serve(self) -> None:
         """Look for others' events every ``poll_seconds`` from now on, until ``unserve``."""

@@ -161,10 +161,11 @@ def _mark_lists(*, instance: models.Model, using: str, **_: Any) -> None:
 def _logged_out(*, user: Any, **_: Any) -> None:
     if user is not None and user.pk is not None:
         relay.suspect(str(user.pk))
+        relay.wake()
 
 
-def _account_saved(*, instance: models.Model, update_fields: Collection[str] | None, **_: Any) -> None:
-    if update_fields is None or set(update_fields) - {"last_login"}:
+def _account_saved(*, instance: models.Model, created: bool, update_fields: Collection[str] | None, **_: Any) -> None:
+    if not created and (update_fields is None or set(update_fields) - {"last_login"}):
         _account_gone(instance=instance)
 
 
@@ -174,6 +175,7 @@ def _account_gone(*, instance: models.Model, **_: Any) -> None:
 
     def suspect() -> None:  # a partial has no __qualname__ (see Committed)
         relay.suspect(account)
+        relay.wake()
 
     transaction.on_commit(suspect, using=instance._state.db, robust=True)
 
