@@ -37,6 +37,7 @@ class Crowd:
         self.world = World(given["seed"], given["ports"])
         self.people = [Person(**person) for person in given["people"]]
         self.thread = ThreadPoolExecutor(1)
+        self.judge_sits = asyncio.Lock()
         self.viewers = [
             getattr(viewers, way)(self.world, person, number)
             for number, (way, person) in enumerate(self._cast(given["sockets"]))
@@ -65,20 +66,18 @@ class Crowd:
 
         self.world.directory = await self.read(truth.directory)
         gc.freeze()
-        alive = [asyncio.create_task(viewer.live()) for viewer in self.viewers]
-        alive += [asyncio.create_task(self.judging()), asyncio.create_task(self.looking_after())]
+        self.watching = [asyncio.create_task(viewer.live()) for viewer in self.viewers]
+        alive = [*self.watching, asyncio.create_task(self.judging()), asyncio.create_task(self.looking_after())]
         while True:
             line = await asyncio.to_thread(sys.stdin.readline)
             command = json.loads(line)
             answer = await getattr(self, command.pop("do"))(**command)
             print(json.dumps(answer), flush=True)
+            if "faults" in answer:
+                break
             for task in alive:
                 if task.done():
                     task.result()
-            if "faults" in answer:
-                break
-        for task in alive:
-            task.cancel()
 
     async def judging(self) -> None:
         """Judge what came, every few seconds, so that nothing piles up."""
@@ -92,9 +91,10 @@ class Crowd:
     async def judge(self) -> None:
         from tests.soak import truth
 
-        taken = self.world.ledger.take()
-        found = await self.read(partial(truth.events, *taken.wanted()))
-        self.world.ledger.judge(taken, found, truth.NAMES)
+        async with self.judge_sits:
+            taken = self.world.ledger.take()
+            found = await self.read(partial(truth.events, *taken.wanted()))
+            self.world.ledger.judge(taken, found, truth.NAMES)
 
     async def looking_after(self) -> None:
         loop = asyncio.get_running_loop()
@@ -181,14 +181,18 @@ class Crowd:
         }
 
     async def end(self) -> dict[str, Any]:
-        """Judge the rest, and the log; report."""
+        """Have everybody leave; judge the rest, and the log; report."""
         from tests.soak import truth
 
+        still_open = (await self.counted())["open"]
+        for task in self.watching:
+            task.cancel()
+        await asyncio.wait(self.watching)
         await self.judge()
         log = await self.read(truth.wrong_in_the_log)
         ledger = self.world.ledger
         faults = {**ledger.faults, **({"log": len(log)} if log else {})}
-        return {**await self.counted(), "faults": faults, "examples": ledger.examples + log[:10]}
+        return {**await self.counted(), "open": still_open, "faults": faults, "examples": ledger.examples + log[:10]}
 
 
 async def play() -> None:
