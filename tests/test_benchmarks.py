@@ -17,7 +17,13 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("benchmark", ROWS)
+LONG = {"delivery", "watchers"}
+"""Half a minute each; what they share with ``latency`` runs with it."""
+
+
+@pytest.mark.parametrize(
+    "benchmark", [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in ROWS]
+)
 def test_a_benchmark_runs_and_says_its_rows(benchmark: str) -> None:
     name, *options = benchmark.split()
     done = subprocess.run(

@@ -17,8 +17,6 @@ from tests.people import Cast, cast
 from tests.server import PATIENCE, Server, session_of
 from tests.streams import ask, source
 
-pytestmark = pytest.mark.older
-
 VIEWERS = ("client", "booster", "manager", "admin")
 
 

@@ -19,8 +19,6 @@ from tests.server import PATIENCE, Server, running, session_of
 from tests.stories.test_drain import ended
 from tests.streams import Source, ask, head_of, request, source
 
-pytestmark = pytest.mark.older
-
 MANY = 120
 
 
