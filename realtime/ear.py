@@ -156,6 +156,7 @@ class Ear:
         """Forget what was heard; ``listen`` is cancelled by its owner."""
         for errand in self._errands:
             errand.cancel()
+        self._nonce = secrets.token_hex(8)  # what is still on its way proves nothing about the next start
         self._confirmed.clear()
         self._followed.clear()
         self._epoch = ""

@@ -75,7 +75,6 @@ def pytest_command(python: str, options: Options, report: str, marks: str, extra
     """Pytest on two processes, with a report that we count."""
     selection = marks if options.long else f"({marks}) and not long" if marks else "not long"
     command = [python, "-m", "pytest", f"--junitxml={options.reports / report}", "-n", "2", "--dist", "loadfile"]
-    command += ["--no-loadscope-reorder"]  # the soak is one test of two minutes: it would come last, on one processor
     command += ["-m", selection] if selection else []
     command += [] if options.browser else ["--no-browser"]
     return command + list(extra)
