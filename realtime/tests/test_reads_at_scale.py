@@ -73,7 +73,7 @@ def deliveries(people: list[Any], number: int) -> list[Delivery]:
     return made
 
 
-async def test_many_who_come_for_one_record_share_one_read() -> None:
+async def test_many_who_come_for_one_record_share_two_reads_at_most() -> None:
     record = await sync_to_async(delivery)()
     with statements() as asked:
         async with AsyncExitStack() as stack:
