@@ -45,6 +45,8 @@ class Settings:
     """Within how many seconds the sockets of a server that stops are asked to come back."""
     pending_frames: int = 64
     """Frames that wait for one socket before older states give way to newer ones."""
+    pending_bytes: int = 256 * 1024
+    """Bytes that wait for one socket; when merging leaves more, it is closed with 4413. Answers to reads apart."""
     stall_seconds: float = 15.0
     """A socket that takes no byte for so long is closed with 4413."""
     identity_seconds: float = 15.0

@@ -34,6 +34,8 @@ class Send:
     had: int | None
     whole: bool = False
     """Every version was asked for: no newer one may take its place."""
+    read: bool = False
+    """It answers a read: a snapshot, or what was missed. As many of them as there are records, and no more, wait."""
 
     @property
     def follows(self) -> bool:
@@ -148,7 +150,7 @@ class Session:
         held, cursor.held = cursor.held, None
         self._reading.discard(topic)
         before = cursor.sent
-        sends = [self._send(cursor, update) for update in updates if not self._is_duplicate(cursor, update)]
+        sends = [self._send(cursor, update, read=True) for update in updates if not self._is_duplicate(cursor, update)]
         effects: list[Effect] = [] if silent else [*sends]
         if cursor.sent == before:
             # The database has nothing newer, so a held update beyond the cursor's next is not of this database
@@ -173,6 +175,6 @@ class Session:
     def _is_gap(self, cursor: _Cursor, update: Update) -> bool:
         return cursor.sent is None or update.version > cursor.sent + 1
 
-    def _send(self, cursor: _Cursor, update: Update) -> Send:
+    def _send(self, cursor: _Cursor, update: Update, *, read: bool = False) -> Send:
         had, cursor.sent = cursor.sent, update.version
-        return Send(update, had)
+        return Send(update, had, read=read)
