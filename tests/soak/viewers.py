@@ -255,7 +255,8 @@ class Synced(Viewer):
             self._refused(frame)
             return
         try:
-            self.mirror.take(self._overlapping(frame))
+            self._count_overlapping(frame)
+            self.mirror.take(frame)
         except (AssertionError, KeyError) as error:
             self.fault("continuity", f"{error!r} at {str(frame)[:300]}, said {[*self.said]}")
             self.mirror = Mirror(OrderFeed)
@@ -274,17 +275,13 @@ class Synced(Viewer):
         elif kind == "heartbeat":
             self._verify(frame["verified_at"])
 
-    def _overlapping(self, frame: Frame) -> Frame:
-        """Take a state that also stands for versions which are held: nothing is missing.
+    def _count_overlapping(self, frame: Frame) -> None:
+        """Count a state that also stands for versions which are held: nothing is missing.
 
         A record that one board lost while another was still to be opened comes anew, after what was said to be held.
         """
-        held = self.mirror.records.get(str(frame.get("order_id")))
-        prev = frame.get("prev")
-        if held is None or prev is None or not prev < held["version"] < frame["version"]:
-            return frame
-        self.world.overlapping += 1
-        return {**frame, "prev": held["version"]}
+        held, prev = self.mirror.records.get(str(frame.get("order_id"))), frame.get("prev")
+        self.world.overlapping += held is not None and prev is not None and prev < held["version"] < frame["version"]
 
     def _subscribe(self) -> None:
         """Ask for what is wanted and not asked for on this line; with what is held of it."""
