@@ -74,7 +74,8 @@ def marked(marker: str) -> bool:
 def pytest_command(python: str, options: Options, report: str, marks: str, extra: Sequence[str]) -> list[str]:
     """Pytest on two processes, with a report that we count."""
     selection = marks if options.long else f"({marks}) and not long" if marks else "not long"
-    command = [python, "-m", "pytest", f"--junitxml={options.reports / report}", "-n", "2", "--dist", "loadfile"]
+    command = [python, "-m", "pytest", f"--junitxml={options.reports / report}", "-n", "2"]
+    command += ["--dist", "loadfile", "--no-loadscope-reorder"]  # the order is that of tests/conftest.py
     command += ["-m", selection] if selection else []
     command += [] if options.browser else ["--no-browser"]
     return command + list(extra)
@@ -103,7 +104,8 @@ def tests(options: Options) -> Sequence[str]:
 
 def older(options: Options) -> Sequence[str]:
     python = prepared("older")
-    return pytest_command(python, options, "older.xml", "older", []) if python else ["false"]
+    marks = "older or older_long" if options.long else "older"
+    return pytest_command(python, options, "older.xml", marks, []) if python else ["false"]
 
 
 def prepared(name: str) -> str:

@@ -20,7 +20,7 @@ from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, unseen, user
 from realtime.tests.syncing import Client, auditor, change, client
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
 
 
 @sync_to_async
