@@ -203,6 +203,8 @@ class Hub:
             match effect:
                 case Send(update=update):
                     left = member.show(effect)
+                    if left:
+                        member.session.withheld(effect)
                     for topic in left:
                         self.unwatch(member, topic)
                     if isinstance(member, Speaker):

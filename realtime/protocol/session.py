@@ -20,8 +20,9 @@ CatchUp(topic='order.7', after=None)
 [(4, 3), (5, 4)]
 """
 
+import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .frames import Update
 
@@ -54,6 +55,13 @@ class CatchUp:
 Effect = Send | CatchUp
 
 
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class Leavings:
+    """What a socket had of topics that it stopped watching, since somebody asked; kept as long as he keeps this."""
+
+    had: dict[str, int] = field(default_factory=dict)
+
+
 class _Cursor:
     """How far the socket is in one topic; ``held`` is a list while a read is under way."""
 
@@ -73,6 +81,7 @@ class Session:
     def __init__(self) -> None:
         self._cursors: dict[str, _Cursor] = {}
         self._reading: set[str] = set()
+        self._leavings: weakref.WeakSet[Leavings] = weakref.WeakSet()
 
     def __contains__(self, topic: str) -> bool:
         return topic in self._cursors
@@ -112,8 +121,27 @@ class Session:
 
     def leave(self, topic: str) -> None:
         """Stop watching ``topic``; what was asked for it is ignored when it comes."""
-        self._cursors.pop(topic, None)
+        cursor = self._cursors.pop(topic, None)
         self._reading.discard(topic)
+        if cursor is not None and cursor.sent is not None:
+            self._note(topic, cursor.sent)
+
+    def withheld(self, send: Send) -> None:
+        """Stop watching the topic of ``send``, which is not written: its version took it from this socket."""
+        self._cursors.pop(send.update.topic, None)
+        self._reading.discard(send.update.topic)
+        if send.had is not None:
+            self._note(send.update.topic, send.had)
+
+    def _note(self, topic: str, version: int) -> None:
+        for leavings in self._leavings:
+            leavings.had[topic] = version
+
+    def leavings(self) -> Leavings:
+        """Return what notes from now on which topics are left, and the version that was sent of each."""
+        noted = Leavings()
+        self._leavings.add(noted)
+        return noted
 
     def arrived(self, update: Update) -> list[Effect]:
         """Take a committed update from the bus, in any order and any number of times."""

@@ -113,6 +113,7 @@ class BoardStream(Streamed):
 
     def begin(self) -> None:
         self._is_synced = False
+        self.mirror.forget()  # states of a line that broke before ``synced`` belong to nothing
 
     def take(self, frame: Frame, raw: bytes) -> None:
         self.mirror.boards.setdefault(self.BOARD, [])  # the address has subscribed, nothing says so
