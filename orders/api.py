@@ -149,6 +149,7 @@ def orders(request: PersonRequest, wanted: Query[Wanted]) -> Any:
 
 @router.get("/orders/{key}", response=Sight, summary="One order")
 def order(request: PersonRequest, key: Key) -> Any:
+    order_for(request.user, number_of(key))  # the missing and the forbidden end here: after one query, in one time
     sight = sight_of(request.user, number_of(key))
     if sight["order"] is None:
         raise OrderNotFound(key)
