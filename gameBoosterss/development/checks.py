@@ -16,7 +16,7 @@ from gameBoosterss.development import browser, contract, mariadb
 from gameBoosterss.development.checkout import ROOT, VAR
 from gameBoosterss.development.children import spawn, stop
 
-FLOORS = ("gameBoosterss", "dashboards", "games", "wallet", "orders", "accounts", "realtime")
+FLOORS = ("gameBoosterss", "dashboards", "games", "wallet", "vault", "orders", "accounts", "realtime")
 PYTHON = sys.executable
 MANAGE = [PYTHON, "manage.py"]
 CONTRACT = ["realtime/tests/no_write_escapes"]
