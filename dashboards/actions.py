@@ -139,7 +139,7 @@ ACTIONS: dict[str, Action] = {
             ),
         ),
         Action(
-            "resolve", "Resolve the dispute", "circle-check", "primary", "Once, and for all that is held.",
+            "resolve", "Resolve the dispute", "circle-check", "primary", "Once, for all that is held. Staff reads why.",
             _resolve,
             lambda order_id, by, form: services.order_resolve(
                 order_id=order_id,

@@ -59,7 +59,7 @@ class ResolveForm(forms.Form):
         label="Decision",
         choices=[("", "Choose"), ("paid", "Pay out what is held"), ("refunded", "Refund the client for it")],
     )
-    reason = forms.CharField(widget=forms.TextInput, required=False, help_text="Staff reads it.")
+    reason = forms.CharField(widget=forms.TextInput, required=False)
 
 
 class AccountForm(forms.Form):
