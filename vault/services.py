@@ -12,7 +12,7 @@ from vault.keys import keyring
 from vault.models import GameAccount, Reading
 from vault.sealing import Credentials
 
-LIMITS = {"login": 100, "password": 200, "remarks": 500}
+LIMITS = {"login": 100, "password": 200, "remarks": 500}  # nosec B105 - characters
 
 
 @sensitive_variables()

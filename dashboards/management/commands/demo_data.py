@@ -24,7 +24,7 @@ from orders.services import (
 )
 from vault.services import account_read, account_write
 
-PASSWORD = "demo"  # noqa: S105 - it is printed at every start
+PASSWORD = "demo"  # noqa: S105 # nosec B105 - it is printed at every start
 CLIENTS = ("client", "clara", "carlos", "chen")
 BOOSTERS = ("booster", "bela", "bruno", "bianca")
 PEOPLE = {
