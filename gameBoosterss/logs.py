@@ -162,5 +162,6 @@ def configuration(*, folder: Path, level: str) -> dict[str, Any]:
             # One line per query or per frame is for a debugger, not for LOG_LEVEL=DEBUG.
             **{name: {"level": "INFO"} for name in ("django.db.backends", "asyncio", "django.template")},
             "daphne": {"level": "WARNING"},
+            "axes": {"level": "WARNING"},  # otherwise four lines for each log-in
         },
     }
