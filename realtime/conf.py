@@ -67,6 +67,8 @@ class Settings:
     """Largest frame taken from a client; above it the socket is closed with 1009."""
     subscribe_bytes: int = 64 * 1024
     """Largest frame taken in the sync dialect, where ``subscribe`` brings the versions that the client holds."""
+    handshake_seconds: float = 10.0
+    """How long a handshake, a request or a message may take until it is whole; a little more of it renews nothing."""
     inbound_burst: int = 250
     """Frames a client may send at once; beyond it ``inbound_rate`` rules."""
     inbound_rate: float = 2.0
