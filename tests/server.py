@@ -46,15 +46,18 @@ class Server:
         return f"ws://127.0.0.1:{self.port}"
 
     @property
+    def command(self) -> list[str | Path]:
+        return [*self.daphne, "-b", "127.0.0.1", "-p", str(self.port), self.application]
+
+    @property
     def pid(self) -> int:
         assert self.child is not None, "the server is down"
         return self.child.pid
 
     def start(self, patience: float = PATIENCE) -> None:
         """Start, and return when it answers."""
-        command = [*self.daphne, "-b", "127.0.0.1", "-p", str(self.port), self.application]
         with self.log.open("ab") as output:
-            self.child = spawn(command, output=output, env=self.environment)
+            self.child = spawn(self.command, output=output, env=self.environment)
         until = time.monotonic() + patience
         while not self._answers():
             assert self.child.poll() is None, self.log.read_text()[-3000:]

@@ -19,6 +19,7 @@ from twisted.internet import defer, reactor, task
 from .. import conf
 from ..hub import Hub
 from ..protocol.closing import Close
+from .denial import EXTENSION, Denying
 
 logger = logging.getLogger("realtime.daphne")
 
@@ -48,6 +49,8 @@ class Server(StockServer):
 
         The stock server would keep the line of a stream that was given up for as long as its reader likes.
         """
+        if isinstance(protocol, Socket):
+            scope.setdefault("extensions", {})[EXTENSION] = {}
         queue = super().create_application(protocol, scope)
         running = self.connections.get(protocol, {}).get("application_instance")
         if running is not None and isinstance(protocol, Request):
@@ -168,7 +171,7 @@ class Request(WebRequest):
         return done
 
 
-class Socket(WebSocketProtocol):
+class Socket(Denying, WebSocketProtocol):
     """A socket that waits for its reader, and can be closed with every code of PROTOCOL §5."""
 
     flow: Flow | None = None
