@@ -109,6 +109,7 @@ class Tally:
         With ``None`` it is held as well: when the server is back it is told.
         """
         self._held[key, lease] = None
+        self._wake.set()
         if self._keeping is None:
             self._keeping = self._loop.create_task(self._keep())
         wait = await self._ask(lambda client: self._script(client, TAKE)([self._at(key)], [lease, most, self._ttl]))
@@ -124,21 +125,29 @@ class Tally:
                 self._loop.call_soon_threadsafe(self._wake.set)
 
     async def _keep(self) -> None:
-        """Renew what is held and end what is not, for as long as there is anything."""
+        """Renew what is held and end what is not, for as long as there is anything; then hang up."""
         renewed = time.monotonic()
         try:
-            while self._held or self._ended:
+            while self._held or self._ended or await self._woken(conf.current().linger_seconds):
                 pause = conf.current().limits.lease_seconds / 3
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, renewed + pause - time.monotonic())):
-                        await self._wake.wait()
-                self._wake.clear()
+                await self._woken(renewed + pause - time.monotonic())
                 await self._tell_ends()
                 if time.monotonic() >= renewed + pause:
                     renewed = time.monotonic()
                     await self._renew()
         finally:
             self._keeping = None
+        if self._client is not None:
+            await self._client.connection_pool.disconnect(inuse_connections=False)
+
+    async def _woken(self, within: float) -> bool:
+        """Wait until something is taken or ended, for so many seconds at most; return whether it was."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, within)):
+                await self._wake.wait()
+        was = self._wake.is_set()
+        self._wake.clear()
+        return was
 
     async def _tell_ends(self) -> None:
         while self._ended:
