@@ -207,6 +207,18 @@ async def board_stream(request: HttpRequest, feed: type[Feed], viewer: Viewer) -
     return streamed(request, stream)
 
 
+class Streamed(StreamingHttpResponse):
+    """Gives its place back even when it never begins: its reader may be gone before the first byte."""
+
+    def __init__(self, stream: Stream, headers: dict[str, str]) -> None:
+        super().__init__(stream.blocks(), headers=headers)
+        self.stream = stream
+
+    def close(self) -> None:
+        super().close()
+        self.stream.leave_place()
+
+
 def streamed(request: Any, stream: Stream) -> HttpResponseBase:
     if not has_loop(request):
         raise Refusal(501, "no_stream", "Streams need an ASGI server, such as daphne. Poll the state instead.")
@@ -217,7 +229,7 @@ def streamed(request: Any, stream: Stream) -> HttpResponseBase:
         "X-Accel-Buffering": "no",  # nginx collects 8 KiB otherwise
         "Content-Encoding": "identity",  # GZipMiddleware and proxies leave alone what is encoded
     }
-    return StreamingHttpResponse(stream.blocks(), headers=headers)  # one that never begins is forgotten, and its place
+    return Streamed(stream, headers)
 
 
 def cursor_of(request: HttpRequest) -> Cursor | None:

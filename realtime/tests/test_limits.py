@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.conf import settings as given
+from django.test import AsyncClient
 from hypothesis import given as given_that
 from hypothesis import strategies as st
 from pytest_django import Settings
@@ -333,6 +334,30 @@ async def test_who_knocks_too_often_costs_no_read(settings: Settings) -> None:
     assert said["status"] == 429
     assert dict(said["headers"])[b"retry-after"]
     assert Hub.current()._reader is None, "nothing was begun"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_stream_that_never_begins_gives_its_place_back(settings: Settings) -> None:
+    limit(settings, HANDSHAKES_BURST=1000)
+    record = await sync_to_async(delivery)()
+    asking = AsyncClient()
+    await asking.aforce_login(record.sender)
+
+    async def asked() -> Any:
+        return await asking.get(f"/api/deliveries/{record.pk}/stream")
+
+    streams = [await asked(), await asked()]
+    refused = await asked()
+    assert (refused.status_code, refused["Retry-After"]) == (429, "5")
+    assert refused.json()["error"]["code"] == "too_many"
+    streams.pop().close()
+
+    async def is_free() -> bool:
+        return bool((await asked()).status_code == 200)
+
+    await eventually(is_free)
+    for stream in streams:
+        stream.close()
 
 
 @pytest.mark.django_db(transaction=True)
