@@ -24,9 +24,9 @@ class Limits:
     """Sockets of an address that have not proven who they are."""
     lease_seconds: float = 30.0
     """For how long a process that died keeps the places of its sockets; renewed three times as often."""
-    shared_timeout: float = 0.25
+    shared_timeout: float = 0.5
     """Seconds after which the count that processes share is not waited for: this process counts alone."""
-    shared_pause: float = 2.0
+    shared_pause: float = 5.0
     """How long the shared count is left alone after it has failed."""
     addresses_at_most: int = 10_000
     """Addresses whose handshakes a process remembers; the one not heard of for longest gives way."""
