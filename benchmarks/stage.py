@@ -25,6 +25,7 @@ def stage(*, embedded: bool = True, durable: bool = True) -> Iterator[Path]:
         for note in found.notes:
             print(note)
         os.environ.pop("REDIS_URL", None)
+        os.environ["REALTIME_LIMITS"] = "loopback"  # all sockets come from here
         os.environ.update(
             found.variables,
             DEBUG="0",  # with DEBUG Django keeps every statement

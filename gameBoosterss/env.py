@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -71,6 +72,26 @@ class Environment:
     def names(self, name: str) -> list[str]:
         """A list written with commas."""
         return [part.strip() for part in self.text(name).split(",") if part.strip()]
+
+    def networks(self, name: str) -> list[str]:
+        """Addresses and networks, with commas; ``unix`` stands for the peer of a UNIX socket.
+
+        >>> Environment({"PROXIES": "127.0.0.1, 10.0.0.0/8,unix"}).networks("PROXIES")
+        ['127.0.0.1', '10.0.0.0/8', 'unix']
+        >>> Environment({"PROXIES": "10.0.0.1/8"}).networks("PROXIES")
+        Traceback (most recent call last):
+        ...
+        gameBoosterss.env.SettingError: PROXIES names no network: 10.0.0.1/8. Write 10.0.0.0/8, or 10.1.2.3, or unix.
+        """
+        found = self.names(name)
+        for text in found:
+            try:
+                _ = text == "unix" or ip_network(text)
+            except ValueError:
+                raise SettingError(
+                    name, f"names no network: {text}", "Write 10.0.0.0/8, or 10.1.2.3, or unix."
+                ) from None
+        return found
 
     def keys(self, name: str, *, least: int = 32) -> dict[str, str]:
         """Secrets by their names, written ``new:secret,old:secret``; each of ``least`` characters or more.

@@ -138,7 +138,9 @@ REALTIME: dict[str, object] = {
     "BROKER": "realtime.brokers.channel_layer.ChannelLayerBroker"
     if REDIS_URL
     else "realtime.brokers.memory.MemoryBroker",
+    "LIMITS": "loopback" if env.choice("REALTIME_LIMITS", ("on", "loopback"), default="on") == "loopback" else {},
     "TOKEN_KEYS": env.keys("TOKEN_KEYS"),
+    "TRUSTED_PROXIES": env.networks("TRUSTED_PROXIES"),
     "VISIBILITY": env.choice("REALTIME_VISIBILITY", ("masked", "open"), default="masked"),
 }
 

@@ -79,6 +79,15 @@ def check_layer(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
     return []
 
 
+@register("realtime", deploy=True)
+def check_limits(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """W004 limits that are lifted for this machine, where a proxy may stand."""
+    if conf.current().limits.loopback:
+        return []
+    hint = "Take 'loopback' out of REALTIME['LIMITS']: behind a proxy here everybody seems to come from this machine."
+    return [checks.Warning("Limits do not hold for clients on this machine.", hint=hint, id="realtime.W004")]
+
+
 @register(Tags.models)
 def check_feeds(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """E005: a declared path is no stored column."""

@@ -3,10 +3,39 @@
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
+from ipaddress import ip_network
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one user and one address may have open (PROTOCOL §6), over all processes; keys of ``LIMITS``."""
+
+    user_sockets: int = 10
+    """Sockets, event streams and waiting polls of one user."""
+    handshakes_burst: int = 60
+    """Handshakes of an address at once; beyond it ``handshakes_rate`` rules. Streams and waiting polls count too."""
+    handshakes_rate: float = 10.0
+    """Handshakes a second that an address may make for long."""
+    address_strangers: int = 64
+    """Sockets of an address that have not proven who they are."""
+    lease_seconds: float = 30.0
+    """For how long a process that died keeps the places of its sockets; renewed three times as often."""
+    shared_timeout: float = 0.5
+    """Seconds after which the count that processes share is not waited for: this process counts alone."""
+    shared_pause: float = 5.0
+    """How long the shared count is left alone after it has failed."""
+    addresses_at_most: int = 10_000
+    """Addresses whose handshakes a process remembers; the one not heard of for longest gives way."""
+    loopback: bool = True
+    """Whether the limits hold for clients on the machine itself as well. The profile ``"loopback"`` lifts them."""
+
+
+PROFILES = {"loopback": Limits(loopback=False)}
+"""What ``LIMITS`` may be instead of a dictionary: a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +102,10 @@ class Settings:
     """Frames a client may send at once; beyond it ``inbound_rate`` rules."""
     inbound_rate: float = 2.0
     """Frames a second that a client may send for long; above it the socket is closed with 4429."""
+    limits: Limits = Limits()
+    """How much one user and one address may have open: a dictionary, or ``"loopback"``: no limit for this machine."""
+    trusted_proxies: list[str] = field(default_factory=list)
+    """Proxies whose ``X-Forwarded-For`` is believed: addresses, networks, or ``unix`` for a UNIX socket."""
     stream_seconds: float = 600.0
     """How long an event stream lasts, give or take a fifth; then it ends cleanly and its client comes back."""
     stream_comment_seconds: float = 15.0
@@ -86,13 +119,20 @@ class Settings:
 
 
 def known_keys() -> list[str]:
-    return [known.name.upper() for known in fields(Settings)]
+    """Return every key; those of ``LIMITS`` as ``LIMITS.USER_SOCKETS``."""
+    return [*_names(Settings), *(f"LIMITS.{name}" for name in _names(Limits))]
+
+
+def _names(kind: type[Settings | Limits]) -> list[str]:
+    return [known.name.upper() for known in fields(kind)]
 
 
 def unknown_keys() -> list[tuple[str, str]]:
     """Return the keys of ``settings.REALTIME`` that nothing reads, each with the nearest known key or ''."""
     given = getattr(django_settings, "REALTIME", {})
-    unknown = [key for key in given if key not in known_keys()]
+    limits = given.get("LIMITS")
+    inner = [f"LIMITS.{key}" for key in limits] if isinstance(limits, dict) else []
+    unknown = [key for key in [*given, *inner] if key not in known_keys()]
     return [(key, next(iter(get_close_matches(key, known_keys(), n=1)), "")) for key in unknown]
 
 
@@ -101,10 +141,18 @@ def wrong_values() -> list[tuple[str, Any, str]]:
 
     Seconds and rates are numbers from 0 on, counts are whole numbers from 1 on.
     """
+    settings = current()
+    given = getattr(django_settings, "REALTIME", {}).get("LIMITS", {})
+    if not isinstance(given, dict) and not (isinstance(given, str) and given in PROFILES):
+        return [("LIMITS", given, _WANTED[Limits])]
+    return [*_wrong(settings), *((f"LIMITS.{key}", value, wanted) for key, value, wanted in _wrong(settings.limits))]
+
+
+def _wrong(settings: Settings | Limits) -> list[tuple[str, Any, str]]:
     return [
         (known.name.upper(), value, _WANTED[known.type])
-        for known in fields(Settings)
-        if not _fits(value := getattr(current(), known.name), known.type)
+        for known in fields(settings)
+        if known.type is not Limits and not _fits(value := getattr(settings, known.name), known.type)
     ]
 
 
@@ -114,6 +162,8 @@ _WANTED: dict[Any, str] = {
     int: "a whole number, 1 or more",
     float: "a number, 0 or more",
     dict[str, str]: "a dictionary of names and keys, each of 32 characters or more",
+    list[str]: "a list of addresses, networks such as 10.0.0.0/8, and 'unix'",
+    Limits: f"a dictionary, or one of {', '.join(map(repr, PROFILES))}",
 }
 
 
@@ -122,15 +172,32 @@ def _fits(value: Any, kind: Any) -> bool:
         return isinstance(value, kind)
     if kind == dict[str, str]:
         return isinstance(value, dict) and all(isinstance(key, str) and len(key) >= 32 for key in value.values())
+    if kind == list[str]:
+        return isinstance(value, list | tuple) and all(map(_is_network, value))
     if isinstance(value, bool):
         return False
     return isinstance(value, int) and value >= 1 if kind is int else isinstance(value, int | float) and value >= 0
 
 
+def _is_network(text: Any) -> bool:
+    try:
+        return text == "unix" or bool(ip_network(text))
+    except ValueError:
+        return False
+
+
 @cache
 def _read() -> Settings:
     given: dict[str, Any] = getattr(django_settings, "REALTIME", {})
-    return Settings(**{key.lower(): value for key, value in given.items() if key in known_keys()})
+    values = {key.lower(): value for key, value in given.items() if key in _names(Settings)}
+    return Settings(**values | {"limits": _limits(values.get("limits"))})
+
+
+def _limits(given: Any) -> Limits:
+    if isinstance(given, str):
+        return PROFILES.get(given, Limits())
+    known = given if isinstance(given, dict) else {}
+    return Limits(**{key.lower(): value for key, value in known.items() if key in _names(Limits)})
 
 
 def current() -> Settings:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from contextlib import suppress
 from typing import Any
@@ -12,6 +13,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
 
 from . import conf, metrics
+from .address import address_in
 from .credentials import bearer_in, claim_without_ticket, ticket_in
 from .feeds import Feed, Viewer, feed_named
 from .gateways.base import Dialect
@@ -21,20 +23,45 @@ from .limits import Bucket
 from .member import Member
 from .protocol.closing import Close
 from .protocol.messages import Auth, BadFrame, NotAFrame, TooBig, goodbye, heard, spoken
+from .quotas import Over, Place, Quotas
 from .tasks import failed
 
 logger = logging.getLogger("realtime.consumers")
+
+DENIAL = "websocket.http.response"
+"""ASGI's extension that lets an application answer a handshake with a status of its choice."""
 
 
 class RefusingConsumer(AsyncWebsocketConsumer):
     """Closes with 4404 whatever comes: what is not there and what is not yours look the same."""
 
     channel_layer_alias = ""  # the hub listens for all: no channel, and no SUBSCRIBE, a socket
+    _place: Place
 
     async def connect(self) -> None:
         started = time.monotonic()
+        await self.arrive()
         await self.accept()
         await self.refuse(Close.NOT_FOUND, started)
+
+    async def arrive(self) -> None:
+        """Take a place among the strangers of this address; deny the handshake with 429 where there is none.
+
+        A server without the extension for it, such as Daphne's own, says 403.
+        """
+        found = await Quotas.current().arrive(address_in(self.scope))
+        if isinstance(found, Place):
+            self._place = found
+            return
+        metrics.refused.labels("429").inc()
+        if DENIAL in (self.scope.get("extensions") or {}):
+            send: Any = self.base_send
+            headers = [(b"retry-after", str(math.ceil(found.retry_after)).encode())]
+            await send({"type": f"{DENIAL}.start", "status": 429, "headers": headers})
+            await send({"type": f"{DENIAL}.body", "body": b""})
+        else:
+            await self.close()
+        raise StopConsumer
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Close the socket; autobahn takes a plain integer only."""
@@ -45,6 +72,10 @@ class RefusingConsumer(AsyncWebsocketConsumer):
         metrics.refused.labels(str(code.value)).inc()
         await asyncio.sleep(max(0.0, started + conf.current().refusal_seconds - time.monotonic()))
         await self.close(code)
+
+    async def websocket_disconnect(self, message: Any) -> None:
+        self._place.leave()
+        raise StopConsumer
 
 
 class SyncConsumer(RefusingConsumer):
@@ -72,6 +103,7 @@ class SyncConsumer(RefusingConsumer):
         """
         started = time.monotonic()
         settings = conf.current()
+        await self.arrive()
         self._inbound = Bucket(rate=settings.inbound_rate, burst=settings.inbound_burst, now=started)
         self._feed = feed_named(self.feed_name)
         protocol = f"{self._feed.name}-sync.v1"
@@ -97,12 +129,18 @@ class SyncConsumer(RefusingConsumer):
         try:
             with Hub.current().visit() as reader:  # who is on his way in is nobody's member yet
                 claim = await reader.redeem(ticket) if ticket else claim
-                user = await self._user(claim, is_new=bool(ticket))
+                over = Quotas.current().is_full(claim) if claim else None
+                user = None if over else await self._user(claim, is_new=bool(ticket))
         except DatabaseError as error:
             failed("who opens a socket", error)
             await self.refuse(Close.INTERNAL, started)
             return
-        if user is None:
+        if user is not None:
+            over = await self._place.belong(str(user.pk), claim)
+        if over is not None:
+            await self._say_goodbye(Close.LIMITED, over)
+            await self.refuse(Close.LIMITED, started)
+        elif user is None:
             await self._say_goodbye(Close.NOT_AUTHENTICATED)
             await self.refuse(Close.NOT_AUTHENTICATED, started)
         elif self._speaks:
@@ -187,9 +225,9 @@ class SyncConsumer(RefusingConsumer):
             metrics.refused.labels(str(code.value)).inc()
             await self.close(code)
 
-    async def _say_goodbye(self, code: Close) -> None:
+    async def _say_goodbye(self, code: Close, over: Over | None = None) -> None:
         if self._speaks:
-            await self.write(spoken(goodbye(code)))
+            await self.write(spoken(goodbye(code, retry_after=over.retry_after if over else 0.0)))
 
     async def websocket_disconnect(self, message: Any) -> None:
         if self._nobody_yet is not None:
@@ -200,7 +238,7 @@ class SyncConsumer(RefusingConsumer):
         if self._member is not None:
             Hub.current().leave(self._member)
             self._member.gone()
-        raise StopConsumer
+        await super().websocket_disconnect(message)
 
 
 class OrderSyncConsumer(SyncConsumer):

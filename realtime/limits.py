@@ -1,4 +1,6 @@
-"""Limits that need no memory of their own: time comes in as an argument."""
+"""Rules of limits: time comes in as an argument, and nothing here knows a network."""
+
+from collections import OrderedDict
 
 
 class Bucket:
@@ -25,3 +27,40 @@ class Bucket:
             return False
         self._left -= 1
         return True
+
+
+class Rates:
+    """How often each of many names may do something; the name not heard of for longest gives way to a new one.
+
+    One number a name: when it will have everything back (GCRA). A name that gave way has its burst again.
+
+    >>> rates = Rates()
+    >>> limit = {"rate": 2.0, "burst": 3, "names": 1000}
+    >>> [rates.wait("a", now=10.0, **limit) for _ in range(4)]      # 0.0: allowed
+    [0.0, 0.0, 0.0, 0.5]
+    >>> rates.wait("a", now=10.5, **limit), rates.wait("b", now=10.5, **limit)
+    (0.0, 0.0)
+    """
+
+    def __init__(self) -> None:
+        self._back: OrderedDict[str, float] = OrderedDict()
+        self.forgotten = 0
+        """Names that gave way."""
+
+    def __len__(self) -> int:
+        return len(self._back)
+
+    def wait(self, name: str, *, rate: float, burst: int, names: int, now: float) -> float:
+        """Take one turn of ``name``; return 0, or the seconds until it has one again. ``names`` are kept at most."""
+        interval = 1 / max(rate, 0.001)
+        back = max(now, self._back.get(name, now)) + interval
+        wait = back - now - burst * interval
+        if wait > 1e-9:
+            self._back.move_to_end(name)
+            return wait
+        self._back[name] = back
+        self._back.move_to_end(name)
+        while len(self._back) > names:
+            self._back.popitem(last=False)
+            self.forgotten += 1
+        return 0.0

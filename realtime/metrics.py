@@ -14,6 +14,11 @@ streams_ended = Counter("realtime_streams_ended", "Event streams that ended, by 
 polls = Counter("realtime_polls", "Polls answered, by outcome", ["outcome"])
 resumed = Counter("realtime_resumptions", "Returns of clients with cursors, by outcome", ["outcome"])
 topics_refused = Counter("realtime_topics_refused", "Topics refused or taken away, by reason", ["reason"])
+over_limits = Counter("realtime_over_limits", "Refusals by a limit, by limit and by who counted", ["limit", "counted"])
+counted_alone = Counter(
+    "realtime_counted_alone", "Questions to the shared count without an answer, by reason", ["reason"]
+)
+addresses_forgotten = Counter("realtime_addresses_forgotten", "Addresses that gave way to others in a full table")
 failures = Counter("realtime_failures", "Work that failed and is tried again, by part", ["part"])
 members = Gauge("realtime_sockets", "Sockets served by this process")
 bus_alive = Gauge("realtime_bus_alive", "1 while this process hears its own nonce on the bus")

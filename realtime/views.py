@@ -5,9 +5,10 @@ refused with the same bytes at the same time. Nothing here writes.
 """
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial, wraps
 from typing import Any
 
@@ -18,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils.http import parse_etags
 
 from . import conf, history, log, metrics, tickets
+from .address import address_of
 from .feeds import Feed, Viewer, feed_named
 from .gateways import threads
 from .gateways.polling import Answer, RequestReader, Seen, Waiter, seen
@@ -27,6 +29,7 @@ from .identity import Claim, claim_of
 from .masking import frame_for
 from .protocol.frames import encode
 from .protocol.messages import Error, Subscribe
+from .quotas import Over, Place, Quotas
 from .reader import Reader
 
 View = Callable[..., Awaitable[HttpResponseBase]]
@@ -35,11 +38,11 @@ MOST_EVENTS = history.MOST
 
 
 class Refusal(Exception):
-    """Answered as JSON: ``{"error": {"code", "message"}}``."""
+    """Answered as JSON: ``{"error": {"code", "message"}}``. ``retry_after``: seconds until trying again may help."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(message)
-        self.status, self.code = status, code
+        self.status, self.code, self.retry_after = status, code, retry_after
 
 
 async def claim_in_request(request: HttpRequest) -> Claim:
@@ -51,7 +54,51 @@ async def claim_in_request(request: HttpRequest) -> Claim:
     return claim
 
 
-def answering(*methods: str) -> Callable[[View], View]:
+def at_once(request: HttpRequest) -> bool:
+    """What is answered at once takes no place."""
+    return False
+
+
+def lasting(request: HttpRequest) -> bool:
+    """A stream takes a place for as long as it lasts, like a socket."""
+    return has_loop(request)
+
+
+def waiting(request: HttpRequest) -> bool:
+    """So does a poll that waits."""
+    return has_loop(request) and request.GET.get("wait", "0") != "0"
+
+
+def too_much(over: Over) -> Refusal:
+    whose = "You have" if over.limit == "sockets" else "Your address has"
+    return Refusal(429, "too_many", f"{whose} too much open at once, or opens too much.", retry_after=over.retry_after)
+
+
+async def arrived(request: HttpRequest) -> Place:
+    """Return a place among the strangers of the request's address, before anything is read of the database."""
+    found = await Quotas.current().arrive(address_of(request))
+    if isinstance(found, Over):
+        raise too_much(found)
+    return found
+
+
+@asynccontextmanager
+async def placed(request: Any, takes_place: bool) -> AsyncIterator[None]:
+    """Have ``request`` take a place, of its address first and then of its user. A stream takes it over."""
+    request.place = await arrived(request) if takes_place else None
+    try:
+        claim = await claim_in_request(request)
+        if request.place is not None:
+            over = await request.place.belong(str((await request.auser()).pk), claim)
+            if over is not None:
+                raise too_much(over)
+        yield
+    finally:
+        if request.place is not None:
+            request.place.leave()
+
+
+def answering(*methods: str, takes_place: Callable[[HttpRequest], bool] = at_once) -> Callable[[View], View]:
     """Make a view of ``(request, user, …)``: its methods, somebody who is logged in, its refusals, their time (I20)."""
 
     def decorate(view: View) -> View:
@@ -61,13 +108,13 @@ def answering(*methods: str) -> Callable[[View], View]:
             try:
                 if request.method not in methods:
                     raise Refusal(405, "wrong_method", f"Use {' or '.join(methods)}.")
-                await claim_in_request(request)
-                return await view(request, await request.auser(), **kwargs)
+                async with placed(request, takes_place(request)):
+                    return await view(request, await request.auser(), **kwargs)
             except Refusal as refusal:
                 answer = refused(refusal)
             except DatabaseError:
-                answer = refused(Refusal(503, "unavailable", "This cannot be read now. Try again in a second."))
-                answer["Retry-After"] = "1"
+                reason = "This cannot be read now. Try again in a second."
+                answer = refused(Refusal(503, "unavailable", reason, retry_after=1))
             if answer.status_code == 405:
                 answer["Allow"] = ", ".join(methods)
             await asyncio.sleep(max(0.0, started + conf.current().refusal_seconds - time.monotonic()))
@@ -78,11 +125,11 @@ def answering(*methods: str) -> Callable[[View], View]:
     return decorate
 
 
-def reading(*methods: str) -> Callable[[View], View]:
+def reading(*methods: str, takes_place: Callable[[HttpRequest], bool] = at_once) -> Callable[[View], View]:
     """Make a view of ``(request, feed, viewer, …)``."""
 
     def decorate(view: View) -> View:
-        @answering(*methods)
+        @answering(*methods, takes_place=takes_place)
         @wraps(view)
         async def read(request: HttpRequest, user: Any, *, feed_name: str, **kwargs: Any) -> HttpResponseBase:
             feed = feed_named(feed_name)
@@ -97,6 +144,8 @@ def refused(refusal: Refusal) -> HttpResponse:
     metrics.refused.labels(str(refusal.status)).inc()
     answer = JsonResponse({"error": {"code": refusal.code, "message": str(refusal)}}, status=refusal.status)
     answer["Cache-Control"] = "no-store"
+    if refusal.retry_after:
+        answer["Retry-After"] = str(math.ceil(refusal.retry_after))
     return answer
 
 
@@ -132,7 +181,7 @@ async def seen_by(request: HttpRequest, feed: type[Feed], key: Any, viewer: View
         return await seen(reader, feed, key, viewer)
 
 
-@reading("GET")
+@reading("GET", takes_place=lasting)
 async def record_stream(request: HttpRequest, feed: type[Feed], viewer: Viewer, key: str) -> HttpResponseBase:
     """The states of one record, as server-sent events."""
     parsed = feed.key(key)
@@ -143,7 +192,7 @@ async def record_stream(request: HttpRequest, feed: type[Feed], viewer: Viewer, 
     return streamed(request, stream)
 
 
-@reading("GET")
+@reading("GET", takes_place=lasting)
 async def board_stream(request: HttpRequest, feed: type[Feed], viewer: Viewer) -> HttpResponseBase:
     """A board, as server-sent events: ``?topic=mine``, with ``filter`` and ``limit`` as in the sync dialect."""
     name = request.GET.get("topic", "")
@@ -158,16 +207,29 @@ async def board_stream(request: HttpRequest, feed: type[Feed], viewer: Viewer) -
     return streamed(request, stream)
 
 
-def streamed(request: HttpRequest, stream: Stream) -> HttpResponseBase:
+class Streamed(StreamingHttpResponse):
+    """Gives its place back even when it never begins: its reader may be gone before the first byte."""
+
+    def __init__(self, stream: Stream, headers: dict[str, str]) -> None:
+        super().__init__(stream.blocks(), headers=headers)
+        self.stream = stream
+
+    def close(self) -> None:
+        super().close()
+        self.stream.leave_place()
+
+
+def streamed(request: Any, stream: Stream) -> HttpResponseBase:
     if not has_loop(request):
         raise Refusal(501, "no_stream", "Streams need an ASGI server, such as daphne. Poll the state instead.")
+    stream.leave_place, request.place = request.place.leave, None
     headers = {
         "Content-Type": "text/event-stream",
         "Cache-Control": "no-store, no-transform",
         "X-Accel-Buffering": "no",  # nginx collects 8 KiB otherwise
         "Content-Encoding": "identity",  # GZipMiddleware and proxies leave alone what is encoded
     }
-    return StreamingHttpResponse(stream.blocks(), headers=headers)
+    return Streamed(stream, headers)
 
 
 def cursor_of(request: HttpRequest) -> Cursor | None:
@@ -175,7 +237,7 @@ def cursor_of(request: HttpRequest) -> Cursor | None:
     return Cursor.read(request.headers.get("Last-Event-ID") or request.GET.get("last_event_id", ""))
 
 
-@reading("GET", "HEAD")
+@reading("GET", "HEAD", takes_place=waiting)
 async def record_state(request: HttpRequest, feed: type[Feed], viewer: Viewer, key: str) -> HttpResponseBase:
     """The newest state; with ``If-None-Match`` only when it is another, waited for up to ``?wait=`` seconds."""
     parsed, wait = feed.key(key), number(request, "wait", 0)

@@ -42,6 +42,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         os.environ.setdefault("SECRET_KEY", "test" * 16)
         os.environ["LOG_DIR"] = str(folder / "log")
         os.environ["CHANNEL_PREFIX"] = "test"
+        os.environ["REALTIME_LIMITS"] = "loopback"  # hundreds of sockets come from here; tests of limits turn them on
     return (yield)
 
 

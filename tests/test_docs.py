@@ -15,12 +15,23 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from gameBoosterss.development.__main__ import COMMANDS
-from realtime.conf import Settings
+from realtime.conf import Limits, Settings
 from realtime.protocol.closing import Close
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_OURS = {"node_modules", "staticfiles", "var", "vendor"}
-ENVIRONMENT_READERS = {"text", "required", "flag", "number", "choice", "names", "keys", "sealing_keys", "database"}
+ENVIRONMENT_READERS = {
+    "text",
+    "required",
+    "flag",
+    "number",
+    "choice",
+    "names",
+    "networks",
+    "keys",
+    "sealing_keys",
+    "database",
+}
 # Hosts that a page may name. An allow-list: what serves packages has no business in a page.
 HOSTS = {"127.0.0.1", "localhost", "keepachangelog.com", "semver.org"}
 MACHINE_PATH = re.compile(r"(?<![\w.}$])/(?:work|root|home|Users|tmp|opt|mnt)/\w+")
@@ -78,6 +89,7 @@ def calls(module: str) -> Iterator[tuple[str, str]]:
 
 
 SETTINGS = [field.name.upper() for field in fields(Settings)]
+LIMITS = [field.name.upper() for field in fields(Limits)]
 METRICS = [text for name, text in calls("realtime/metrics.py") if name in {"Counter", "Gauge", "Histogram", "Summary"}]
 VARIABLES = sorted(
     {
@@ -100,7 +112,7 @@ def test_there_is_something_to_look_for() -> None:
     assert min(map(len, (pages(), SETTINGS, METRICS, VARIABLES, CHECKS, MANAGEMENT))) > 1
 
 
-@pytest.mark.parametrize("name", [*SETTINGS, *VARIABLES, *METRICS, *CHECKS, *MANAGEMENT])
+@pytest.mark.parametrize("name", [*SETTINGS, *LIMITS, *VARIABLES, *METRICS, *CHECKS, *MANAGEMENT])
 def test_what_the_code_has_is_named_in_a_page(name: str) -> None:
     assert name in named(), f"no page has `{name}`: see docs/README.md for where it belongs"
 
@@ -120,6 +132,8 @@ def test_each_command_of_dev_is_in_the_reference(command: str) -> None:
 def test_no_page_names_what_the_code_does_not_have() -> None:
     section = words().split("# realtime\n")[1].split("\n## Settings")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `([A-Z_]+)`", section, re.MULTILINE)) == set(SETTINGS)
+    limits = (ROOT / "docs/reference/limits.md").read_text()
+    assert set(re.findall(r"^\| `([A-Z_]+)`", limits, re.MULTILINE)) == set(LIMITS)
     assert set(re.findall(r"`(realtime\.[EWI]\d{3})`", words())) == set(CHECKS)
     assert {name for name in named() if re.fullmatch(r"realtime_[a-z_]+", name)} == {*METRICS, *OURS}
     environment = (ROOT / "docs/reference/environment.md").read_text()

@@ -17,6 +17,7 @@ from twisted.internet import defer, reactor, task
 from .. import conf
 from ..hub import Hub
 from ..protocol.closing import Close
+from .denial import EXTENSION
 from .flow import Flow
 from .requests import Request, line_of
 from .sockets import Socket, paced
@@ -56,6 +57,8 @@ class Server(StockServer):
 
         The stock server would keep the line of a stream that was given up for as long as its reader likes.
         """
+        if isinstance(protocol, Socket):
+            scope.setdefault("extensions", {})[EXTENSION] = {}
         queue = super().create_application(protocol, scope)
         running = self.connections.get(protocol, {}).get("application_instance")
         if running is not None and isinstance(protocol, Request):

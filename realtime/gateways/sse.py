@@ -119,6 +119,9 @@ class Stream(Speaker):
     _SAID = frozenset({"synced", "board", "revoked", "goodbye"})
     """The frames of the sync dialect that a stream has as well; what only a socket needs is left out."""
 
+    leave_place: Callable[[], None] = staticmethod(lambda: None)
+    """Gives back what the stream takes up of its user's limit."""
+
     def __init__(self, viewer: Viewer, feed: type[Feed], cursor: Cursor | None, claim: Claim | None = None) -> None:
         self._line = Line()
         super().__init__(viewer, self._line, feed, claim)
@@ -178,6 +181,7 @@ class Stream(Speaker):
         if self._has_left:
             return
         self._has_left = True
+        self.leave_place()
         if self._opening is not None:
             self._opening.cancel()
             self.hub.leave(self)

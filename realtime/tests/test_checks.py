@@ -41,6 +41,13 @@ def test_a_project_that_is_set_up_well_is_silent() -> None:
         ({"PENDING_FRAMES": True}, "realtime.E007", "a whole number, 1 or more"),
         ({"HINT_GROUPS": "no"}, "realtime.E007", "True or False"),
         ({"BROKER": 5}, "realtime.E007", "a string"),
+        ({"LIMITS": {"USER_SOKETS": 3}}, "realtime.E001", "LIMITS.USER_SOCKETS"),
+        ({"LIMITS": {"USER_SOCKETS": 0}}, "realtime.E007", "a whole number, 1 or more"),
+        ({"LIMITS": {"LOOPBACK": "no"}}, "realtime.E007", "True or False"),
+        ({"LIMITS": "none"}, "realtime.E007", "'loopback'"),
+        ({"LIMITS": 10}, "realtime.E007", "a dictionary"),
+        ({"TRUSTED_PROXIES": "10.0.0.1"}, "realtime.E007", "10.0.0.0/8"),
+        ({"TRUSTED_PROXIES": ["10.0.0.1/8"]}, "realtime.E007", "10.0.0.0/8"),
         ({"DATABASE": ["default"]}, "realtime.E007", "a string"),
     ],
 )
@@ -150,3 +157,13 @@ def test_a_declaration_that_was_changed_since_is_named(monkeypatch: pytest.Monke
     monkeypatch.setattr(feed, "fields", {**feed.fields, "memo": Field("memo")})
     (message,) = of_the_database()
     assert "not those of the declarations" in message.msg
+
+
+def test_limits_that_are_lifted_here_are_named_before_deployment(settings: Settings) -> None:
+    def found() -> set[str | None]:
+        return {message.id for message in run_checks(tags=["realtime"], include_deployment_checks=True)}
+
+    settings.REALTIME = {**settings.REALTIME, "LIMITS": {}}
+    assert "realtime.W004" not in found()
+    settings.REALTIME = {**settings.REALTIME, "LIMITS": "loopback"}
+    assert "realtime.W004" in found()

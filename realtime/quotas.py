@@ -1,0 +1,152 @@
+"""How much one address and one user may have open (PROTOCOL §6): sockets, event streams, waiting polls.
+
+First this process counts for itself, which costs nothing and holds whatever else is broken; what it allows is asked of
+the count that all processes share. Where that cannot be asked, the process's own count decides: nobody is refused
+because of an outage, and nobody has more than his limit in a process.
+"""
+
+import asyncio
+import secrets
+import time
+import weakref
+from dataclasses import dataclass
+from itertools import count
+
+from . import conf, metrics
+from .address import is_loopback
+from .identity import Claim
+from .limits import Rates
+from .tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A limit that is exceeded, and after how many seconds it is worth to come back."""
+
+    limit: str
+    """``handshakes`` or ``strangers`` of an address, ``sockets`` of a user."""
+    retry_after: float
+
+
+class Place:
+    """What one socket, stream or wait takes up. Given back by ``leave``, or when nobody has it any more."""
+
+    def __init__(self, quotas: "Quotas", address: str, *, is_free: bool) -> None:
+        self.lease, self.keys, self.address, self.is_free = quotas.new_lease(), list[str](), address, is_free
+        self._quotas = quotas
+        self._end = weakref.finalize(self, quotas.give_back, self.lease, self.keys)
+        self._end.atexit = False
+
+    async def belong(self, account: str, claim: Claim | None) -> Over | None:
+        """Stop to be a stranger: take a place of ``account``; return the limit where it has none left."""
+        return await self._quotas.belong(self, account, claim)
+
+    def leave(self) -> None:
+        """Give it back; again does nothing."""
+        self._end()
+
+
+class Quotas:
+    """The places of one event loop."""
+
+    PATIENCE = 5.0
+    """Seconds until it is worth to come back, where nothing says when a place will be free."""
+
+    _all: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Quotas]" = weakref.WeakKeyDictionary()
+
+    @classmethod
+    def current(cls) -> "Quotas":
+        """Return those of the running loop."""
+        loop = asyncio.get_running_loop()
+        found = cls._all.get(loop)
+        if found is None:
+            found = cls._all[loop] = cls()
+        return found
+
+    def __init__(self) -> None:
+        self._rates, self._tally = Rates(), Tally()
+        self._open: dict[str, int] = {}
+        """How many places are held under each key; a key without any is not there."""
+        self._name, self._numbers = secrets.token_hex(8), count(1)
+
+    def new_lease(self) -> str:
+        return f"{self._name}:{next(self._numbers)}"
+
+    async def arrive(self, address: str) -> Place | Over:
+        """Take a place among the strangers of ``address``, before anything is read of the database.
+
+        An address that is not known ('': a UNIX socket) has no limit of its own.
+        """
+        limits = conf.current().limits
+        place = Place(self, address, is_free=not limits.loopback and is_loopback(address))
+        if place.is_free or not address:
+            return place
+        before = self._rates.forgotten
+        wait = self._rates.wait(
+            address,
+            rate=limits.handshakes_rate,
+            burst=limits.handshakes_burst,
+            names=limits.addresses_at_most,
+            now=time.monotonic(),
+        )
+        metrics.addresses_forgotten.inc(self._rates.forgotten - before)
+        if wait:
+            return _over("handshakes", wait, "alone")
+        wait = await self._tally.wait(address, rate=limits.handshakes_rate, burst=limits.handshakes_burst) or 0.0
+        if wait:
+            return _over("handshakes", wait, "together")
+        return await self._take(place, f"address:{address}", "strangers", limits.address_strangers) or place
+
+    def is_full(self, claim: Claim) -> Over | None:
+        """Return the limit when the session of ``claim`` alone has all of its user's places: nobody need be asked."""
+        if self._open.get(_session(claim), 0) < conf.current().limits.user_sockets:
+            return None
+        return _over("sockets", self.PATIENCE, "alone")
+
+    async def belong(self, place: Place, account: str, claim: Claim | None) -> Over | None:
+        if place.is_free:
+            return None
+        strangers = list(place.keys)
+        over = await self._take(place, f"user:{account}", "sockets", conf.current().limits.user_sockets)
+        if over is None:
+            self._put_back(place, strangers)
+            if claim is not None and claim.session:
+                self._put(place, _session(claim))
+        return over
+
+    async def _take(self, place: Place, key: str, limit: str, most: int) -> Over | None:
+        if self._open.get(key, 0) >= most:
+            return _over(limit, self.PATIENCE, "alone")
+        self._put(place, key)
+        wait = await self._tally.take(key, place.lease, most=most)
+        if not wait:
+            return None
+        self._put_back(place, [key])
+        return _over(limit, max(wait, self.PATIENCE), "together")
+
+    def _put(self, place: Place, key: str) -> None:
+        place.keys.append(key)
+        self._open[key] = self._open.get(key, 0) + 1
+
+    def _put_back(self, place: Place, keys: list[str]) -> None:
+        place.keys[:] = [key for key in place.keys if key not in keys]
+        self.give_back(place.lease, keys)
+
+    def give_back(self, lease: str, keys: list[str]) -> None:
+        """End what ``lease`` holds under ``keys``."""
+        for key in keys:
+            left = self._open.get(key, 0) - 1
+            if left > 0:
+                self._open[key] = left
+            else:
+                self._open.pop(key, None)
+            self._tally.end(key, lease)
+
+
+def _session(claim: Claim) -> str:
+    return f"session:{claim.session}" if claim.session else ""
+
+
+def _over(limit: str, retry_after: float, counted: str) -> Over:
+    metrics.over_limits.labels(limit, counted).inc()
+    return Over(limit, retry_after)
