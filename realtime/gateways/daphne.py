@@ -103,6 +103,8 @@ class Server(StockServer):
             if left.state == left.STATE_OPEN:
                 left.serverClose(code=int(Close.DRAIN))  # autobahn takes no enum
         yield self._while(is_under_way, window / 2)
+        Hub.current().end()  # while the loop still runs: the layer unsubscribes, and says so in a log when it cannot
+        yield self._while(lambda: len(Hub.current().tasks) > 0, window)
         for details in self.connections.values():
             details.setdefault("application_instance", _Ended())
         yield super().kill_all_applications()

@@ -173,6 +173,7 @@ class Crowd:
             "handshakes": world.handshakes,
             "with prev": world.with_prev,
             "overlapping": world.overlapping,
+            "held already": world.anew,
             "silent lines given up": world.silent,
             "close codes": dict(world.codes),
             "errors said": dict(world.errors),

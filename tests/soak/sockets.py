@@ -67,6 +67,7 @@ class Synced(Viewer):
         super().__init__(world, person, number)
         self.mirror = Mirror(OrderFeed)
         self._open: set[str] = set()
+        self._came: set[str] = set()
         self._next_id = 0
 
     def path(self) -> str | None:
@@ -78,7 +79,7 @@ class Synced(Viewer):
 
     def begin(self) -> None:
         self.mirror.forget()
-        self._open = set()
+        self._open, self._came = set(), set()
 
     def take(self, frame: Frame, raw: bytes) -> None:
         kind = frame["type"]
@@ -86,7 +87,8 @@ class Synced(Viewer):
             self._refused(frame)
             return
         try:
-            self._count_overlapping(frame)
+            if kind == "order.update":
+                self._look_at_prev(frame)
             self.mirror.take(frame)
         except (AssertionError, KeyError) as error:
             self.fault("continuity", f"{error!r} at {str(frame)[:300]}, said {[*self.said]}")
@@ -106,13 +108,19 @@ class Synced(Viewer):
         elif kind == "heartbeat":
             self._verify(frame["verified_at"])
 
-    def _count_overlapping(self, frame: Frame) -> None:
-        """Count a state that also stands for versions which are held: nothing is missing.
+    def _look_at_prev(self, frame: Frame) -> None:
+        """Take the first state of an order on a line as it is, when it says so, and count what need not have come.
 
-        A record that one board lost while another was still to be opened comes anew, after what was said to be held.
+        One board brings an order that only another board, which is asked for behind it, is said to hold.
         """
-        held, prev = self.mirror.records.get(str(frame.get("order_id"))), frame.get("prev")
-        self.world.overlapping += held is not None and prev is not None and prev < held["version"] < frame["version"]
+        key, prev = str(frame["order_id"]), frame.get("prev", frame["version"] - 1)
+        held = self.mirror.records.get(key)
+        if held is not None and prev is None and key not in self._came:
+            self.world.anew += 1
+            del self.mirror.records[key]
+        elif held is not None and prev is not None and prev < held["version"]:
+            self.world.overlapping += 1
+        self._came.add(key)
 
     def _subscribe(self) -> None:
         """Ask for what is wanted and not asked for on this line; with what is held of it."""

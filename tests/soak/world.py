@@ -35,6 +35,9 @@ class World:
     handshakes: int = 0
     with_prev: int = 0
     overlapping: int = 0
+    """States that also stand for versions which are held."""
+    anew: int = 0
+    """First states on a line that were held already."""
     silent: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
