@@ -115,7 +115,7 @@ class Synced(Viewer):
         """
         key, prev = str(frame["order_id"]), frame.get("prev", frame["version"] - 1)
         held = self.mirror.records.get(key)
-        if held is not None and prev is None and key not in self._came:
+        if held is not None and prev is None and key not in self._came and frame["version"] >= held["version"]:
             self.world.anew += 1
             del self.mirror.records[key]
         elif held is not None and prev is not None and prev < held["version"]:
