@@ -64,7 +64,7 @@ class Frame(Schema):
     client_username: str | None
     last_payment: dict[str, Any] | None
     last_payout: dict[str, Any] | None
-    disputed: bool
+    disputed: bool | None  # null in a version from before there were disputes
     timestamp: str
     version: int
     changed: list[str]

@@ -10,6 +10,7 @@ from accounts.models import User
 from orders import exceptions
 from orders.exceptions import OrderError
 from orders.models import BaseOrder
+from realtime.models import Stream
 from realtime.testing import capture_at_once
 from tests.people import Cast, cast, order_of
 from wallet.models import Transaction
@@ -97,6 +98,15 @@ def test_each_viewer_gets_the_frame_that_his_stream_has(people: Cast, who: str) 
     assert listed == state
     assert (state["actual_price"] is None) == (who == "booster")
     assert (state["booster_price"] is None) == (who == "client")
+
+
+def test_an_order_whose_newest_version_is_older_than_disputes_is_answered(people: Cast) -> None:
+    stream = Stream.objects.get(topic=f"order.{people.order.pk}")
+    stream.state.pop("disputed")
+    stream.save()
+    assert Browser(people.client).get(f"/orders/{people.order.pk}").json()["order"]["disputed"] is None
+    assert Browser(people.client).client.get(f"/orders/{people.order.pk}/").status_code == 200
+    assert Browser(people.client).client.get("/").status_code == 200
 
 
 def test_a_booster_who_looks_for_work_sees_neither_price_nor_client(people: Cast) -> None:

@@ -1,13 +1,16 @@
 """At rest: sealed by a named key, opened by the keys that are there, in its own row only."""
 
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
+from threading import Event
 
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from orders.tests.threads import at_once, racing
+from orders.tests.threads import PATIENCE, racing
+from vault import rotation
 from vault.exceptions import AccountLocked
 from vault.models import GameAccount, Reading
 from vault.rotation import accounts_turn
@@ -138,16 +141,50 @@ def test_what_is_given_meanwhile_is_sealed_by_the_new_key(order, settings):
 
 @racing
 @pytest.mark.django_db(transaction=True)
-def test_rotation_and_changes_at_once_lose_nothing(settings):
+def test_what_is_given_while_the_rotation_holds_the_row_is_not_lost(settings, monkeypatch):
     settings.ACCOUNT_KEYS = {"old": OLD}
     order = played()
-    account = given(order)
+    given(order)
     settings.ACCOUNT_KEYS = {"new": NEW, "old": OLD}
-    results = at_once(
-        lambda: sum(turned.rows for turned in accounts_turn(batch=1)),
-        lambda: account_write(order_id=order.pk, login="changed", password="changed", by=order.client),
-        behind=account,
-    )
-    assert not [result for result in results if isinstance(result, Exception)]
+    seals = rotation._turned
+
+    def meanwhile(rows):
+        if rows:
+            writer.submit(write_other, order)
+            wait_for(lambda: others_wait_for_a_lock() or read_now(order) == "changed")
+        return seals(rows)
+
+    monkeypatch.setattr(rotation, "_turned", meanwhile)
+    with ThreadPoolExecutor(1) as writer:
+        assert sum(turned.rows for turned in accounts_turn(batch=1)) == 1
     assert read(order).login == "changed"
     assert GameAccount.objects.get().key == "new"
+
+
+def write_other(order):
+    try:
+        account_write(order_id=order.pk, login="changed", password="changed", by=order.client)
+    finally:
+        connection.close()
+
+
+def read_now(order):
+    sealed = GameAccount.objects.get(order=order).sealed
+    return Keyring({"new": NEW, "old": OLD}).open(sealed, order_id=order.pk).login
+
+
+def others_wait_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone()[0] > 0
+
+
+def wait_for(condition):
+    for _ in range(PATIENCE * 100):
+        if condition():
+            return
+        Event().wait(0.01)
+    raise TimeoutError("neither waits nor writes")
