@@ -15,7 +15,8 @@ RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r r
 COPY . .
 
 # Collecting needs no secret and no database: DEBUG is off, so the values only have to be there.
-RUN SECRET_KEY=$(head -c 64 /dev/zero | tr '\0' x) ALLOWED_HOSTS=localhost DATABASE_URL=sqlite://:memory: \
+RUN SECRET_KEY=$(head -c 64 /dev/zero | tr '\0' x) ACCOUNT_KEYS=build:$(head -c 43 /dev/zero | tr '\0' A)= \
+        ALLOWED_HOSTS=localhost DATABASE_URL=sqlite://:memory: \
         python manage.py collectstatic --noinput --verbosity 0 \
     && useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin booster \
     && mkdir -p /app/logs \

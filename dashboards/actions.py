@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from accounts.models import User
-from dashboards.forms import AssignForm, EmptyForm, KeyForm, NoteForm, ReasonForm, RepriceForm
+from dashboards.forms import AssignForm, EmptyForm, KeyForm, NoteForm, ReasonForm, RepriceForm, ResolveForm
 from dashboards.selectors import Sight
 from orders import services
 from orders.exceptions import UnknownGame
@@ -74,6 +74,15 @@ def _reason(sight: Sight, data: Any) -> forms.Form:
     return ReasonForm(data)
 
 
+def _resolve(sight: Sight, data: Any) -> forms.Form:
+    return ResolveForm(data)
+
+
+def _key(form: forms.Form) -> str:
+    """Return the key that came with the form; without one a step is what its status makes of it."""
+    return form.data.get("idempotency_key", "")
+
+
 def _note(sight: Sight, data: Any) -> forms.Form:
     return NoteForm(data, initial={"note": sight.frame["note"]})
 
@@ -119,7 +128,7 @@ ACTIONS: dict[str, Action] = {
         Action(
             "finish", "Finish", "circle-check", "plain", "The rest of the payout is paid.",
             _empty,
-            lambda order_id, by, form: services.order_finish(order_id=order_id, by=by),
+            lambda order_id, by, form: services.order_finish(order_id=order_id, by=by, idempotency_key=_key(form)),
         ),
         Action(
             "write_note", "Write the note", "pencil-line", "plain",
@@ -130,10 +139,21 @@ ACTIONS: dict[str, Action] = {
             ),
         ),
         Action(
+            "resolve", "Resolve the dispute", "circle-check", "primary", "Once, for all that is held. Staff reads why.",
+            _resolve,
+            lambda order_id, by, form: services.order_resolve(
+                order_id=order_id,
+                outcome=form.cleaned_data["outcome"],
+                reason=form.cleaned_data["reason"],
+                by=by,
+                idempotency_key=_key(form),
+            ),
+        ),
+        Action(
             "extend", "Extend the goal", "arrow-up-right", "plain", "The difference is paid at once.",
             _extend,
             lambda order_id, by, form: services.order_extend(
-                order_id=order_id, goal=form.place(), by=by, idempotency_key=form.data.get("idempotency_key", "")
+                order_id=order_id, goal=form.place(), by=by, idempotency_key=_key(form)
             ),
         ),
         Action(
@@ -145,26 +165,32 @@ ACTIONS: dict[str, Action] = {
                 booster_price=form.cleaned_data["booster_price"],
                 reason=form.cleaned_data["reason"],
                 by=by,
-                idempotency_key=form.data.get("idempotency_key", ""),
+                idempotency_key=_key(form),
+            ),
+        ),
+        Action(
+            "dispute", "Open a dispute", "flag", "danger", "Payouts are held until a manager has decided.",
+            _reason,
+            lambda order_id, by, form: services.order_dispute(
+                order_id=order_id, by=by, reason=form.cleaned_data["reason"]
             ),
         ),
         Action(
             "release", "Release", "undo-2", "danger", "The part done is paid; the rest is offered to other boosters.",
             _empty,
-            lambda order_id, by, form: services.order_release(order_id=order_id, by=by),
+            lambda order_id, by, form: services.order_release(order_id=order_id, by=by, idempotency_key=_key(form)),
         ),
         Action(
             "drop", "Drop the order", "circle-x", "danger", "The part done is paid out, the client gets the rest back.",
             _reason,
             lambda order_id, by, form: services.order_drop(
-                order_id=order_id, by=by, reason=form.cleaned_data["reason"]
+                order_id=order_id, by=by, reason=form.cleaned_data["reason"], idempotency_key=_key(form)
             ),
         ),
     )
 }  # fmt: skip
-KEYED = frozenset(
-    {"extend", "reprice"}
-)  # the verbs that move money by more than a step of the table: each post counts once
+KEYED = frozenset({"extend", "reprice", "release", "finish", "drop", "resolve"})
+"""The verbs that move money: each post counts once."""
 
 
 def offers_of(sight: Sight, *, sent: "tuple[str, forms.Form] | None" = None) -> list[Offer]:

@@ -54,6 +54,32 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(widget=forms.TextInput, required=False)
 
 
+class ResolveForm(forms.Form):
+    outcome = forms.ChoiceField(
+        label="Decision",
+        choices=[("", "Choose"), ("paid", "Pay out what is held"), ("refunded", "Refund the client for it")],
+    )
+    reason = forms.CharField(widget=forms.TextInput, required=False)
+
+
+class AccountForm(forms.Form):
+    """What opens a game account. What was typed is never written into a page again."""
+
+    login = forms.CharField(
+        label="Log-in", max_length=100, strip=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    password = forms.CharField(
+        label="Password", max_length=200, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
+    )
+    remarks = forms.CharField(
+        label="Region, second factor",
+        max_length=500,
+        required=False,
+        strip=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class NoteForm(forms.Form):
     note = forms.CharField(
         label="Note for your booster", widget=forms.Textarea(attrs={"rows": 3, "maxlength": 1000}), required=False

@@ -12,11 +12,13 @@ from django.db.models import QuerySet
 from accounts.models import STAFF_ROLES, Role, User
 from dashboards.game_pages import GamePage, Way, game_page
 from orders.audience import BOOSTER, CLIENT, PROSPECT
+from orders.disputes import DisputeSight, disputes_for
 from orders.exceptions import OrderNotFound
 from orders.feeds import OrderFeed
 from orders.models import OPEN, BaseOrder, Decision, Status
 from orders.selectors import order_for, order_offers, order_verbs, orders_available, orders_of
 from realtime import head
+from vault.selectors import AccountSight, account_sight
 from wallet.models import Transaction
 from wallet.selectors import transactions_of_order
 
@@ -36,6 +38,8 @@ class Sight:
     way: Way | None
     ledger: Sequence[Transaction] = ()
     decisions: Sequence[Decision] = ()
+    disputes: Sequence[DisputeSight] = ()
+    account: AccountSight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,8 @@ def sight_for(user: User, text: str) -> Sight:
         way=page.way(order) if page else None,
         ledger=list(transactions_of_order(user, order)),
         decisions=list(decisions_of(user, order)),
+        disputes=disputes_for(user, order),
+        account=account_sight(user, order),
     )
 
 

@@ -31,6 +31,7 @@ FIELD_KINDS = {
     "booster_username": "name",
     "client_username": "name",
     "created_at": "time",
+    "disputed": "dispute",
     "last_payment": "record",
     "last_payout": "record",
     "note": "note",
@@ -261,9 +262,13 @@ def lines_of(entry: Entry) -> list[Line]:
             change.was_seen,
         )
         for change in entry.changes
-        if change.field not in IN_OTHER_WORDS and (change.was_seen or change.after not in (None, ""))
+        if change.field not in IN_OTHER_WORDS and (change.was_seen or not _is_nothing(change.after))
     ]
     return [*lines, *_place_lines(entry)]
+
+
+def _is_nothing(value: Any) -> bool:
+    return value in (None, "") or value is False
 
 
 def _place_lines(entry: Entry) -> list[Line]:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dashboards import history, views
+from dashboards import account, history, views
 
 app_name = "dashboards"
 
@@ -17,5 +17,8 @@ urlpatterns = [
     path("orders/<str:key>/history.csv", history.timeline_csv, name="order-history-csv"),
     path("orders/<str:key>/history.json", history.timeline_json, name="order-history-json"),
     path("orders/<str:key>/history/<str:version>/", history.state, name="order-state"),
+    path("orders/<str:key>/account/", account.write, name="account"),
+    path("orders/<str:key>/account/show/", account.show, name="account-show"),
+    path("orders/<str:key>/account/erase/", account.erase, name="account-erase"),
     path("orders/<str:key>/<str:verb>/", views.order_act, name="order-act"),
 ]

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import User
 from dashboards.actions import ACTIONS, Action, offers_of
-from dashboards.forms import EmptyForm, FilterForm, TermsForm
+from dashboards.forms import AccountForm, EmptyForm, FilterForm, TermsForm
 from dashboards.game_pages import GamePage, game_choices, game_page
 from dashboards.selectors import (
     Sight,
@@ -103,16 +103,19 @@ def lists_of(request: PersonRequest) -> dict[str, Any]:
 @for_people
 def order(request: PersonRequest, key: str) -> HttpResponse:
     """One order with everything the viewer may see."""
-    sight = sight_for(request.user, key)
-    return render(request, "dashboards/order.html", {"sight": sight, "offers": offers_of(sight)})
+    return render(request, "dashboards/order.html", context_of(sight_for(request.user, key)))
 
 
 @require_safe
 @for_people
 def order_parts(request: PersonRequest, key: str) -> HttpResponse:
     """The parts that the server draws: the way, the buttons, the ledger. The script asks again after a change."""
-    sight = sight_for(request.user, key)
-    return render(request, "dashboards/_parts.html", {"sight": sight, "offers": offers_of(sight)})
+    return render(request, "dashboards/_parts.html", context_of(sight_for(request.user, key)))
+
+
+def context_of(sight: Sight, *, sent: tuple[str, forms.Form] | None = None, **more: Any) -> dict[str, Any]:
+    """Return what the templates of an order show; ``sent`` is a verb with its form that was refused."""
+    return {"sight": sight, "offers": offers_of(sight, sent=sent), "account_form": AccountForm(), **more}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -169,7 +172,7 @@ def refused(
         return JsonResponse(refusal_of(form), status=status)
     if sight is None:
         raise OrderNotFound(action.verb)
-    context = {"sight": sight, "offers": offers_of(sight, sent=(action.verb, form)), "refused": refusal_of(form)}
+    context = context_of(sight, sent=(action.verb, form), refused=refusal_of(form))
     return render(request, "dashboards/order.html", context, status=status)
 
 

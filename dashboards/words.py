@@ -6,7 +6,7 @@ from typing import Any
 HIDDEN = "Not for your role"
 
 # What stands in the braces are the value, the parts of a record, or the date and time of a moment in UTC.
-# ``shape`` is for a value, ``empty`` for null and the empty text.
+# ``shape`` is for a value, ``empty`` for null, false and the empty text.
 KINDS: Mapping[str, Mapping[str, str]] = {
     "text": {"shape": "{value}", "empty": ""},
     "name": {"shape": "{value}", "empty": "nobody yet"},
@@ -14,6 +14,8 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "money": {"shape": "{value}", "empty": "–"},
     "percent": {"shape": "{value} %", "empty": ""},
     "time": {"shape": "{date} {time} UTC", "empty": ""},
+    "flag": {"shape": "Disputed", "empty": ""},
+    "dispute": {"shape": "open", "empty": "none"},
     "record": {"shape": "{amount} · {status}", "empty": "none yet"},
 }
 
@@ -25,7 +27,7 @@ def words_for(kind: str, value: Any) -> str:
     ('2026-11-24 03:18 UTC', '–', '0 %')
     """
     words = KINDS[kind]
-    return words["empty"] if value in (None, "") else words["shape"].format_map(_parts(value))
+    return words["empty"] if value in (None, "") or value is False else words["shape"].format_map(_parts(value))
 
 
 def _parts(value: Any) -> Mapping[str, Any]:

@@ -102,7 +102,7 @@ def other_refusal(request: HttpRequest, refusal: HttpError) -> HttpResponse:
     return problem(request, refusal.status_code, rule, detail.get(rule, str(refusal)))
 
 
-FLOORS = ("accounts", "orders", "wallet", "games")
+FLOORS = ("accounts", "orders", "wallet", "vault", "games")
 for floor in FLOORS:
     for app in apps.get_app_configs():
         if app.name.split(".")[0] == floor and app.module and module_has_submodule(app.module, "api"):

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import environ
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
@@ -108,6 +109,26 @@ class Environment:
             remedy = f"Write name:<{least} characters or more>, with commas."
             raise SettingError(name, "has a part that is no key", remedy)
         return {key: secret for key, _, secret in pairs}
+
+    def sealing_keys(self, name: str) -> dict[str, str]:
+        """Keys of ``cryptography.fernet`` by their names, written ``new:key,old:key``.
+
+        >>> Environment({"KEYS": "new:" + "k" * 40}).sealing_keys("KEYS")
+        Traceback (most recent call last):
+        ...
+        gameBoosterss.env.SettingError: KEYS has a part that is no key. Write name:<Fernet.generate_key()>, with commas.
+        """
+        pairs = [part.partition(":") for part in self.names(name)]
+        found = {key: secret for key, _, secret in pairs}
+        try:
+            if len(found) < len(pairs) or any(not 0 < len(key) <= 40 for key in found):
+                raise ValueError
+            for secret in found.values():
+                Fernet(secret)
+        except ValueError:  # the values are never shown
+            remedy = "Write name:<Fernet.generate_key()>, with commas."
+            raise SettingError(name, "has a part that is no key", remedy) from None
+        return found
 
     def database(self, name: str, *, default: str = "") -> dict[str, Any]:
         """Django's settings of the database that the URL names."""

@@ -52,6 +52,13 @@ def hidden(text: str) -> str:
     return text
 
 
+def brief(logger: object, name: str, event: Event) -> Event:
+    """Leave out the traceback of what a stranger did: Django logs one for each forged ``Host``, and it says nothing."""
+    if str(event.get("logger", "")).startswith("django.security"):
+        event.pop("exc_info", None)
+    return event
+
+
 def cleaned(logger: object, name: str, event: Event) -> Event:
     """Clean every value of the record; values under a secret's name go altogether, and so does Django's request."""
     event.pop("request", None)
@@ -130,6 +137,7 @@ def configuration(*, folder: Path, level: str) -> dict[str, Any]:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        brief,
         structlog.processors.format_exc_info,
         cleaned,
     ]
@@ -162,5 +170,6 @@ def configuration(*, folder: Path, level: str) -> dict[str, Any]:
             # One line per query or per frame is for a debugger, not for LOG_LEVEL=DEBUG.
             **{name: {"level": "INFO"} for name in ("django.db.backends", "asyncio", "django.template")},
             "daphne": {"level": "WARNING"},
+            "axes": {"level": "WARNING"},  # otherwise four lines for each log-in
         },
     }

@@ -1,5 +1,7 @@
 """Every setting of the marketplace; ``.env.example`` describes each variable that is read here."""
 
+import base64
+from datetime import timedelta
 from pathlib import Path
 
 from gameBoosterss.env import Environment, SettingError
@@ -24,6 +26,17 @@ if not DEBUG and not ALLOWED_HOSTS:
     raise SettingError("ALLOWED_HOSTS", "is not set while DEBUG is off", "For example: boost.example.org")
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
 
+# -- Account data of games. The first key seals, all of them open.
+DEVELOPMENT_ACCOUNT_KEY = base64.urlsafe_b64encode(b"insecure key of the development!").decode()
+ACCOUNT_KEYS = env.sealing_keys("ACCOUNT_KEYS") or ({"development": DEVELOPMENT_ACCOUNT_KEY} if DEBUG else {})
+if not DEBUG and (not ACCOUNT_KEYS or DEVELOPMENT_ACCOUNT_KEY in ACCOUNT_KEYS.values()):
+    raise SettingError(
+        "ACCOUNT_KEYS",
+        "is not set, or has the key of development, while DEBUG is off",
+        "Make one: python -c \"from cryptography.fernet import Fernet as F; print('a:' + F.generate_key().decode())\".",
+    )
+ACCOUNT_DAYS = env.number("ACCOUNT_DAYS", default=7)  # after the end of an order, until vault_erase erases
+
 # -- Apps. The order is that of the floors, ground floor last.
 INSTALLED_APPS = [
     "daphne",  # first: it takes over runserver
@@ -35,10 +48,12 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "csp",
+    "axes",
     "rules.apps.AutodiscoverRulesConfig",
     "dashboards",
     "games.league_of_legends",
     "wallet",
+    "vault",
     "orders",
     "accounts",
     "realtime.apps.RealtimeConfig",
@@ -46,6 +61,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "gameBoosterss.headers.permissions_policy",
     "gameBoosterss.files.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -56,6 +72,7 @@ MIDDLEWARE = [
     "realtime.actor.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "gameBoosterss.urls"
@@ -129,7 +146,11 @@ REALTIME: dict[str, object] = {
 
 # -- People.
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["rules.permissions.ObjectPermissionBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: it stops whoever tried too often
+    "rules.permissions.ObjectPermissionBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = LOGIN_URL
@@ -143,13 +164,30 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# -- Failed log-ins count for a name *and* an address: nobody locks another person out from elsewhere.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = env.number("LOGIN_TRIES", default=5, least=1)
+AXES_COOLOFF_TIME = timedelta(minutes=env.number("LOGIN_COOLOFF_MINUTES", default=15, least=1))
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who tries meanwhile does not wait longer
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "accounts.address.address_of"
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.locked_out"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "password", "csrfmiddlewaretoken"]
+
 # -- The line to the browser. HTTPS=0 is for a trial on http://localhost.
 HTTPS = env.flag("HTTPS", default=not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", default=31_536_000) if HTTPS else 0
-SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_SUBDOMAINS", default=True)
+SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD", default=False)
+SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
+# Preloading puts a domain into browsers for months: its owner decides, and no check shall ask for it.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 # No inline script and no inline style: what somebody writes into a note can be neither.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from accounts.models import Role, User
 from orders.exceptions import OrderError
-from orders.models import BaseOrder, Decision
+from orders.models import BaseOrder, Decision, Dispute
 from orders.services import (
     order_assign,
     order_drop,
@@ -66,6 +66,21 @@ class DecisionInline(admin.TabularInline):
     extra = 0
     can_delete = False
     readonly_fields = ("verb", "by", "reason", "at")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class DisputeInline(admin.TabularInline):
+    """What somebody disputed, and how it was decided: on the order's page, not here."""
+
+    model = Dispute
+    extra = 0
+    can_delete = False
+    readonly_fields = ("by", "reason", "opened_at", "outcome", "resolved_by", "resolved_at")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -134,7 +149,7 @@ class BaseOrderAdmin(ThroughServices):
 
     form = DecisionForm
     list_display = ("id", "title", "status", "client", "booster", "actual_price", "booster_price", "created_at")
-    list_filter = ("status", "game")
+    list_filter = ("status", "disputed", "game")
     list_select_related = ("client", "booster")
     search_fields = ("=id", "title", "client__username", "booster__username")
     readonly_fields = tuple(field.name for field in BaseOrder._meta.fields)
@@ -142,7 +157,7 @@ class BaseOrderAdmin(ThroughServices):
         ("Decide", {"fields": DecisionForm.ASKS}),
         ("The order", {"fields": readonly_fields}),
     )
-    inlines = (DecisionInline,)
+    inlines = (DecisionInline, DisputeInline)
     actions = (
         step_action("pause", "Pause", order_pause),
         step_action("resume", "Resume", order_resume),
@@ -166,4 +181,4 @@ class BaseOrderAdmin(ThroughServices):
                     idempotency_key=words["idempotency_key"],
                 )
             case "drop":
-                order_drop(order_id=obj.pk, by=by, reason=words["reason"])
+                order_drop(order_id=obj.pk, by=by, reason=words["reason"], idempotency_key=words["idempotency_key"])

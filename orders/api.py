@@ -3,6 +3,7 @@
 Views translate: who may what is for the services, what is seen is for the feed.
 """
 
+import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from accounts.api import PersonRequest
 from accounts.models import Role, User
 from orders import exceptions as rules
 from orders import services
+from orders.disputes import disputes_for
 from orders.exceptions import OrderNotFound, WrongRole
 from orders.feeds import OrderFeed
 from orders.models import Status
@@ -62,6 +64,7 @@ class Frame(Schema):
     client_username: str | None
     last_payment: dict[str, Any] | None
     last_payout: dict[str, Any] | None
+    disputed: bool
     timestamp: str
     version: int
     changed: list[str]
@@ -88,6 +91,22 @@ class Assignment(Schema):
 
 class Reason(Schema):
     reason: str = ""
+
+
+class Resolution(Schema):
+    outcome: Literal["paid", "refunded"]
+    reason: str
+
+
+class DisputeSight(Schema):
+    """A dispute. ``reason`` is null for the booster; ``held`` is what it holds, for the booster his own part."""
+
+    opened_at: datetime.datetime
+    opened_by: str
+    reason: str | None
+    outcome: str
+    resolved_at: datetime.datetime | None
+    held: Decimal | None
 
 
 class Note(Schema):
@@ -149,6 +168,7 @@ def orders(request: PersonRequest, wanted: Query[Wanted]) -> Any:
 
 @router.get("/orders/{key}", response=Sight, summary="One order")
 def order(request: PersonRequest, key: Key) -> Any:
+    order_for(request.user, number_of(key))  # the missing and the forbidden end here: after one query, in one time
     sight = sight_of(request.user, number_of(key))
     if sight["order"] is None:
         raise OrderNotFound(key)
@@ -182,24 +202,50 @@ def resume(request: PersonRequest, key: Key) -> Any:
 
 
 @router.post("/orders/{key}/release", response=Sight, summary="Release")
-def release(request: PersonRequest, key: Key) -> Any:
+def release(request: PersonRequest, key: Key, idempotency_key: IdempotencyKey) -> Any:
     """The part done is paid; the rest is offered to other boosters."""
-    services.order_release(order_id=number_of(key), by=request.user)
+    services.order_release(order_id=number_of(key), by=request.user, idempotency_key=idempotency_key)
     return sight_of(request.user, number_of(key))
 
 
 @router.post("/orders/{key}/finish", response=Sight, summary="Finish")
-def finish(request: PersonRequest, key: Key) -> Any:
+def finish(request: PersonRequest, key: Key, idempotency_key: IdempotencyKey) -> Any:
     """The order is done and the rest of the payout is paid."""
-    services.order_finish(order_id=number_of(key), by=request.user)
+    services.order_finish(order_id=number_of(key), by=request.user, idempotency_key=idempotency_key)
     return sight_of(request.user, number_of(key))
 
 
 @router.post("/orders/{key}/drop", response=Sight, summary="Drop")
-def drop(request: PersonRequest, key: Key, asked: Reason) -> Any:
+def drop(request: PersonRequest, key: Key, asked: Reason, idempotency_key: IdempotencyKey) -> Any:
     """The part done is paid out, the client gets the rest back. Staff gives a reason."""
-    services.order_drop(order_id=number_of(key), by=request.user, reason=asked.reason)
+    services.order_drop(order_id=number_of(key), by=request.user, reason=asked.reason, idempotency_key=idempotency_key)
     return sight_of(request.user, number_of(key))
+
+
+@router.post("/orders/{key}/dispute", response=Sight, summary="Open a dispute")
+def dispute(request: PersonRequest, key: Key, asked: Reason) -> Any:
+    """By the client or staff. From then on payouts are held, until a manager resolves it."""
+    services.order_dispute(order_id=number_of(key), by=request.user, reason=asked.reason)
+    return sight_of(request.user, number_of(key))
+
+
+@router.post("/orders/{key}/resolve", response=Sight, summary="Resolve the dispute")
+def resolve(request: PersonRequest, key: Key, asked: Resolution, idempotency_key: IdempotencyKey) -> Any:
+    """By staff, once: what was held is paid out, or the client gets his price of those parts back."""
+    services.order_resolve(
+        order_id=number_of(key),
+        by=request.user,
+        outcome=asked.outcome,
+        reason=asked.reason,
+        idempotency_key=idempotency_key,
+    )
+    return sight_of(request.user, number_of(key))
+
+
+@router.get("/orders/{key}/disputes", response=list[DisputeSight], summary="The disputes of an order")
+def disputes(request: PersonRequest, key: Key) -> Any:
+    """Newest first; none for a booster who looks for an order."""
+    return disputes_for(request.user, order_for(request.user, number_of(key)))
 
 
 @router.post("/orders/{key}/write_note", response=Sight, summary="Write the note")

@@ -35,6 +35,18 @@ class AtTheGoal(OrderError):
     """At 100 % nothing is left for another booster."""
 
 
+class AlreadyDisputed(OrderError):
+    """An order has one open dispute at a time."""
+
+
+class NotDisputed(OrderError):
+    """There is no open dispute to resolve: there was none, or somebody was quicker."""
+
+
+class NothingHeld(OrderError):
+    """Without a payout that was held there is nothing to refund."""
+
+
 class WrongRole(OrderError):
     """The person named does not have the role that is needed."""
 

@@ -42,6 +42,7 @@ class OrderFeed(Feed):
     client_username = Field("client.username", to={CLIENT, BOOSTER} | STAFF, personal="client_id")
     last_payment = Slot(to={CLIENT} | STAFF)
     last_payout = Slot(to={BOOSTER} | STAFF)
+    disputed = Field()  # also to who looks for an order: his payouts would be held
 
     @staticmethod
     def audience(viewer: Viewer, gates: Mapping[str, Any]) -> str | None:

@@ -1,7 +1,7 @@
-"""What depends on how far an order has got, which the transition table does not know."""
+"""What the transition table does not know: how far an order has got, and whether it is disputed."""
 
 from accounts.models import User
-from orders.exceptions import AtTheGoal, NotAtTheGoal, OrderError
+from orders.exceptions import AlreadyDisputed, AtTheGoal, NotAtTheGoal, NotDisputed, OrderError
 from orders.games import game_of
 from orders.models import BaseOrder
 from orders.transitions import is_its_booster
@@ -10,6 +10,14 @@ AT_THE_GOAL = {
     "report": "nothing is left to report. Finish it.",
     "release": "nothing is left for another booster. Finish it.",
 }
+
+
+def dispute_check(verb: str, order: BaseOrder) -> None:
+    """Refuse a second dispute, and the end of one that is not open."""
+    if verb == "dispute" and order.disputed:
+        raise AlreadyDisputed(f"Order {order.pk} is disputed already. A manager decides.")
+    if verb == "resolve" and not order.disputed:
+        raise NotDisputed(f"Order {order.pk} has no open dispute: there was none, or somebody was quicker.")
 
 
 def goal_check(verb: str, order: BaseOrder, by: User) -> None:
@@ -21,8 +29,9 @@ def goal_check(verb: str, order: BaseOrder, by: User) -> None:
 
 
 def goal_allows(verb: str, order: BaseOrder, by: User) -> bool:
-    """Whether ``goal_check`` lets ``verb`` pass."""
+    """Whether both checks let ``verb`` pass."""
     try:
+        dispute_check(verb, order)
         goal_check(verb, order, by)
     except OrderError:
         return False

@@ -6,10 +6,11 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
+from django.utils import timezone
 
 from accounts.models import User
 from orders.exceptions import OrderNotFound
-from orders.models import BaseOrder
+from orders.models import ENDED, BaseOrder
 from orders.selectors import order_audience, order_key_check
 from orders.transitions import transition_check
 
@@ -45,6 +46,8 @@ def order_step(verb: str, *, order_id: int, by: User) -> Iterator[BaseOrder]:
         transition = transition_check(verb, order, by)
         yield order
         order.status = transition.target or order.status
+        if transition.target in ENDED:
+            order.ended_at = timezone.now()
         order.save()
 
 

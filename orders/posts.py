@@ -1,9 +1,15 @@
 """Requests that move money are answered once, however often they are sent."""
 
+from collections.abc import Callable
+from functools import wraps
 from hashlib import sha256
+from typing import Any
+
+from django.db import transaction
 
 from accounts.models import User
-from orders.exceptions import KeyMissing, KeyReused
+from orders.exceptions import KeyMissing, KeyReused, OrderNotFound
+from orders.locks import order_lock
 from orders.models import BaseOrder, Post
 
 KEY_LENGTH = 64
@@ -30,3 +36,33 @@ def post_record(*, post: Post, order: BaseOrder) -> Post:
     post.order = order
     post.save()
     return post
+
+
+def posted(verb: str) -> Callable[[Callable[..., BaseOrder]], Callable[..., BaseOrder]]:
+    """Let a step take an ``idempotency_key``: sent again with it, the step is answered and not repeated.
+
+    Without one it is as before: what its status forbids a second time is refused.
+    """
+
+    def decorate(service: Callable[..., BaseOrder]) -> Callable[..., BaseOrder]:
+        @wraps(service)
+        def once(*, order_id: int, by: User, idempotency_key: str = "", **asked: Any) -> BaseOrder:
+            if not idempotency_key:
+                return service(order_id=order_id, by=by, **asked)
+            content = (verb, order_id, sorted(asked.items()))
+            with transaction.atomic():
+                try:
+                    order_lock(order_id=order_id, by=by)
+                except OrderNotFound:  # he may have lost it by this very request, sent before
+                    post = post_find(sender=by, key=idempotency_key, content=content)
+                    if not post.pk:
+                        raise
+                else:
+                    post = post_find(sender=by, key=idempotency_key, content=content)
+                if not post.pk:
+                    post_record(post=post, order=service(order_id=order_id, by=by, **asked))
+                return post.order
+
+        return once
+
+    return decorate

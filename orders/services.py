@@ -8,17 +8,18 @@ from collections.abc import Collection
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Role, User
-from orders.exceptions import BadAmount, NotAllowed, OrderNotFound, OrderTaken, WrongRole
+from orders.exceptions import BadAmount, BadText, NotAllowed, NothingHeld, OrderNotFound, OrderTaken, WrongRole
 from orders.games import game_of
-from orders.goal import goal_check
+from orders.goal import dispute_check, goal_check
 from orders.locks import order_lock, order_step, orders_lock, retry_on_deadlock
-from orders.models import BaseOrder, Decision
+from orders.models import BaseOrder, Decision, Dispute, Outcome
 from orders.money import amount_check
 from orders.options import Options
-from orders.posts import post_find, post_record
-from orders.settlements import payout_for_part, price_of_work, settle
+from orders.posts import post_find, post_record, posted
+from orders.settlements import payout_for_part, price_of_work, settle, settle_held
 from orders.texts import text_check
 
 
@@ -133,12 +134,13 @@ def order_extend(*, order_id: int, goal: object, by: User, idempotency_key: str)
     return order
 
 
+@posted("release")
 def order_release(*, order_id: int, by: User) -> BaseOrder:
     """Take the order from its booster, pay him the part done, and offer the rest to others."""
     with order_step("release", order_id=order_id, by=by) as order:
         goal_check("release", order, by)
         worked, due = price_of_work(order), payout_for_part(order)
-        settle(order, payout=due)
+        settle(order, payout=due, worked=worked, released=True)
         order.worked_price = worked
         order.booster_price -= due
         order.paid_out += due
@@ -156,6 +158,7 @@ def orders_release(*, order_ids: Collection[int], by: User) -> list[BaseOrder]:
     return [order_release(order_id=order.pk, by=by) for order in orders]
 
 
+@posted("finish")
 def order_finish(*, order_id: int, by: User) -> BaseOrder:
     """End the order as Done and pay the rest of the payout. A booster can do so at 100 %."""
     with order_step("finish", order_id=order_id, by=by) as order:
@@ -166,6 +169,7 @@ def order_finish(*, order_id: int, by: User) -> BaseOrder:
     return order
 
 
+@posted("drop")
 def order_drop(*, order_id: int, by: User, reason: str = "") -> BaseOrder:
     """End the order as Dropped: pay for the part done and give the client the rest back.
 
@@ -174,7 +178,7 @@ def order_drop(*, order_id: int, by: User, reason: str = "") -> BaseOrder:
     with order_step("drop", order_id=order_id, by=by) as order:
         _decide(order, "drop", by, reason, required=by.role != Role.CLIENT)
         worked = price_of_work(order)
-        settle(order, payout=payout_for_part(order), refund=order.actual_price - worked)
+        settle(order, payout=payout_for_part(order), worked=worked, refund=order.actual_price - worked)
         order.worked_price = worked
         order.message = "The order was dropped."
     return order
@@ -201,6 +205,36 @@ def order_reprice(
         order.actual_price, order.booster_price = actual_price, booster_price
         order.message = "A manager has changed the price."
     post_record(post=post, order=order)
+    return order
+
+
+def order_dispute(*, order_id: int, by: User, reason: str) -> BaseOrder:
+    """Hold every payout of the order from now on, until a manager resolves the dispute."""
+    with order_step("dispute", order_id=order_id, by=by) as order:
+        dispute_check("dispute", order)
+        words = text_check(reason, what="The reason", limit=500, required=True)
+        Dispute.objects.create(order=order, by=by, reason=words)
+        order.disputed = True
+        order.message = "A dispute was opened: payouts are held until a manager decides."
+    return order
+
+
+@posted("resolve")
+def order_resolve(*, order_id: int, outcome: str, reason: str, by: User) -> BaseOrder:
+    """End the dispute: pay out what it has held, or give the client his price of those parts back. Once."""
+    with order_step("resolve", order_id=order_id, by=by) as order:
+        dispute_check("resolve", order)
+        if outcome not in Outcome.values:
+            raise BadText(f"The outcome is one of: {', '.join(Outcome.values)}.")
+        _decide(order, "resolve", by, reason, required=True)
+        order.disputed = False
+        moved = settle_held(order, outcome=Outcome(outcome))
+        if outcome == Outcome.REFUNDED and not moved:
+            raise NothingHeld("No payout is held. Release, finish or drop the order first, or change its price.")
+        Dispute.objects.filter(order=order, outcome="").update(
+            outcome=outcome, resolved_by=by, resolved_at=timezone.now()
+        )
+        order.message = "A manager has decided the dispute."
     return order
 
 

@@ -1,31 +1,90 @@
-"""How much money a step moves. The ledger learns it by the signals; nothing here is saved."""
+"""How much money a step moves. The ledger learns it by the signals; of the order nothing is saved here."""
 
 from decimal import Decimal
 
 from orders.games import game_of
-from orders.models import BaseOrder
+from orders.models import BaseOrder, Dispute, HeldPayout, Outcome
 from orders.money import part_of
 from orders.signals import payment_due, payout_due, refund_due
 
+ZERO = Decimal("0.00")
+
 
 def settle(
-    order: BaseOrder, *, payment: Decimal = Decimal(0), payout: Decimal = Decimal(0), refund: Decimal = Decimal(0)
+    order: BaseOrder,
+    *,
+    payment: Decimal = ZERO,
+    payout: Decimal = ZERO,
+    refund: Decimal = ZERO,
+    worked: Decimal | None = None,
+    released: bool = False,
 ) -> None:
-    """Tell what is due in the next settlement of the locked ``order``; nothing due, nothing told."""
+    """Tell what is due in the next settlement of the locked ``order``; nothing due, nothing told.
+
+    A payout of a disputed order is held instead. ``worked`` is the client's price that is used up after it, if not
+    all; ``released`` says that the booster leaves with it.
+    """
     if not (payment or payout or refund):
         return
     order.settlement += 1
+    due = {"sender": BaseOrder, "order": order, "settlement": order.settlement}
     if payment:
-        payment_due.send(sender=BaseOrder, order=order, amount=payment)
-    if payout:
-        payout_due.send(sender=BaseOrder, order=order, booster=order.booster, amount=payout)
+        payment_due.send(**due, amount=payment)
+    if payout and order.disputed:
+        used = order.actual_price if worked is None else worked
+        _hold(order, amount=payout, price=used - order.worked_price, released=released)
+    elif payout:
+        payout_due.send(**due, booster=order.booster, amount=payout)
     if refund:
-        refund_due.send(sender=BaseOrder, order=order, amount=refund)
+        refund_due.send(**due, amount=refund)
+
+
+def settle_held(order: BaseOrder, *, outcome: Outcome) -> bool:
+    """Pay out or refund what the open dispute of the locked ``order`` has held; return whether it was anything.
+
+    A payout gets the number of the settlement in which it was held: paid twice, the ledger's unique key breaks it.
+    """
+    held = list(HeldPayout.objects.filter(dispute__order=order, outcome=""))
+    HeldPayout.objects.filter(pk__in=[row.pk for row in held]).update(outcome=outcome)
+    if outcome == Outcome.PAID:
+        for row in held:
+            payout_due.send(
+                sender=BaseOrder, order=order, settlement=row.settlement, booster=row.booster, amount=row.amount
+            )
+    else:
+        _give_back(order, held)
+    return bool(held)
+
+
+def _hold(order: BaseOrder, *, amount: Decimal, price: Decimal, released: bool) -> None:
+    booster = order.booster
+    assert booster is not None
+    HeldPayout.objects.create(
+        dispute=Dispute.objects.get(order=order, outcome=""),
+        booster=booster,
+        amount=amount,
+        price=price,
+        settlement=order.settlement,
+        released=released,
+    )
+
+
+def _give_back(order: BaseOrder, held: list[HeldPayout]) -> None:
+    """Refund the client's price of the parts whose payouts were held; they are not agreed on any more."""
+    price = sum((row.price for row in held), ZERO)
+    settle(order, refund=price)
+    order.actual_price -= price
+    order.worked_price -= price
+    for row in held:
+        if row.released:
+            order.paid_out -= row.amount
+        else:
+            order.booster_price -= row.amount
 
 
 def payout_for_part(order: BaseOrder) -> Decimal:
     """Return the payout for the part that the order's booster has done."""
-    return part_of(order.booster_price, game_of(order).share_done(order)) if order.booster_id else Decimal("0.00")
+    return part_of(order.booster_price, game_of(order).share_done(order)) if order.booster_id else ZERO
 
 
 def price_of_work(order: BaseOrder) -> Decimal:

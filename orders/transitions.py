@@ -93,6 +93,14 @@ TRANSITIONS: dict[str, Transition] = {
         OPEN, None, is_staff,
         "An order is repriced by a manager, with a reason, until it is Done or Dropped.",
     ),
+    "dispute": Transition(
+        _from(Status.CONTINUE, Status.PAUSED, Status.EXTEND), None, is_its_client | is_staff,
+        "A dispute is opened by the client of the order or a manager while it is Continue, Paused or Extend.",
+    ),
+    "resolve": Transition(
+        frozenset(Status), None, is_staff,
+        "A dispute is resolved by a manager, with a reason, while it is open.",
+    ),
     "write_note": Transition(
         OPEN, None, is_its_client,
         "The note is written by the client of the order until it is Done or Dropped.",

@@ -12,8 +12,9 @@ Value = TypeVar("Value")
 class Batch(Generic[Key, Value]):
     """Answers ``get`` by ``read``, one read at a time, each for everything that was asked for meanwhile.
 
-    Who asks alone is answered at once. In a storm reads are ``APART`` seconds apart, so their number depends on how
-    long it lasts and not on how many ask.
+    Who asks alone is answered at once. While ``expecting`` says that more are about to ask, they are waited for, for
+    ``TOGETHER`` seconds at most: a crowd that comes for one key is one read. In a storm reads are ``APART`` seconds
+    apart, so their number depends on how long it lasts and not on how many ask.
     """
 
     AT_MOST = 500
@@ -21,9 +22,12 @@ class Batch(Generic[Key, Value]):
     STORM = 20
     """Calls within a second that are a storm. A page that opens a handful of topics is none."""
     APART = 0.25
+    TOGETHER = 0.05
 
-    def __init__(self, read: Callable[[list[Key]], Awaitable[dict[Key, Value]]]) -> None:
-        self._read = read
+    def __init__(
+        self, read: Callable[[list[Key]], Awaitable[dict[Key, Value]]], expecting: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._read, self._expecting = read, expecting
         self._wanted: dict[Key, list[asyncio.Future[Value | None]]] = {}
         self._reading: asyncio.Task[None] | None = None
         self._asked: deque[float] = deque(maxlen=self.STORM)
@@ -50,11 +54,18 @@ class Batch(Generic[Key, Value]):
         try:
             while self._wanted:
                 await asyncio.sleep(self._pause())
+                await self._wait_for_more()
                 self._read_at = asyncio.get_running_loop().time()
                 keys = list(self._wanted)[: self.AT_MOST]
                 await self._answer({key: self._wanted.pop(key) for key in keys})
         finally:
             self._reading = None
+
+    async def _wait_for_more(self) -> None:
+        for _ in range(round(self.TOGETHER * 1000)):
+            if not self._expecting():
+                return
+            await asyncio.sleep(0.001)
 
     def _pause(self) -> float:
         now = asyncio.get_running_loop().time()

@@ -74,6 +74,8 @@ class Settings:
     """Within how many seconds the sockets of a server that stops are asked to come back."""
     pending_frames: int = 64
     """Frames that wait for one socket before older states give way to newer ones."""
+    pending_bytes: int = 256 * 1024
+    """Bytes that wait for one socket; when merging leaves more, it is closed with 4413. Answers to reads apart."""
     stall_seconds: float = 15.0
     """A socket that takes no byte for so long is closed with 4413."""
     identity_seconds: float = 15.0
@@ -94,6 +96,8 @@ class Settings:
     """Largest frame taken from a client; above it the socket is closed with 1009."""
     subscribe_bytes: int = 64 * 1024
     """Largest frame taken in the sync dialect, where ``subscribe`` brings the versions that the client holds."""
+    handshake_seconds: float = 10.0
+    """How long a handshake, a request or a message may take until it is whole; a little more of it renews nothing."""
     inbound_burst: int = 250
     """Frames a client may send at once; beyond it ``inbound_rate`` rules."""
     inbound_rate: float = 2.0

@@ -66,7 +66,7 @@ class Hub:
     def start(self) -> Reader:
         """Return the reader; listening and repair begin with the first call."""
         if self._reader is None:
-            self._reader = Reader()
+            self._reader = Reader(expecting=lambda: self._visitors > 0)
             relay.serve()
             self.tasks.spawn(self._repair.run(self._reader, self._ear))
             self.tasks.spawn(self._ear.listen(self._reader))
@@ -203,6 +203,8 @@ class Hub:
             match effect:
                 case Send(update=update):
                     left = member.show(effect)
+                    if left:
+                        member.session.withheld(effect)
                     for topic in left:
                         self.unwatch(member, topic)
                     if isinstance(member, Speaker):

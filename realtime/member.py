@@ -7,7 +7,7 @@ from typing import Protocol
 from . import conf, metrics
 from .feeds import Feed, Viewer, feed_of
 from .identity import Claim
-from .masking import audience_of, text_of
+from .masking import audience_of, text_for, text_of
 from .protocol.closing import Close
 from .protocol.outbox import Item, Outbox, Repeat, Say
 from .protocol.session import Send, Session
@@ -37,7 +37,7 @@ class Member:
         self.viewer, self.sink, self.feed = viewer, sink, feed
         self.claim, self.account = claim, str(viewer.id)
         self.session = Session()
-        self._outbox = Outbox(limit=conf.current().pending_frames)
+        self._outbox = Outbox(limit=conf.current().pending_frames, most=conf.current().pending_bytes)
         self._ending: Close | None = None
         self._writing: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -76,7 +76,8 @@ class Member:
         """Have ``item`` written after what waits; never waits itself."""
         if self._ending is None:
             before = self._outbox.superseded
-            self._outbox.push(item, stalled=self._stalled_for() > self.STALLED_SECONDS)
+            weight = self._weight(item) if len(self._outbox) else 0  # what is alone is on its way
+            self._outbox.push(item, weight=weight, stalled=self._stalled_for() > self.STALLED_SECONDS)
             metrics.skipped.labels("superseded").inc(self._outbox.superseded - before)
             if self._outbox.overflows(len(self.session.topics())):
                 self.cut(Close.TOO_SLOW)
@@ -138,6 +139,16 @@ class Member:
                 await self.sink.close(self._ending)
         finally:
             self._writing = None
+
+    def _weight(self, item: Item) -> int:
+        """Return how many bytes of ``pending_bytes`` the item takes."""
+        if isinstance(item, Say):
+            return item.weight
+        audience = audience_of(item.update, self.viewer)
+        if audience is None or (isinstance(item, Send) and item.read):
+            return 0
+        text = text_for(item.update, audience)
+        return len(text if text.isascii() else text.encode())
 
     def _text(self, item: Item) -> str | None:
         """Return what is written for ``item``, masked for what its viewer is in that version."""

@@ -19,9 +19,10 @@ Result = TypeVar("Result")
 class Reader:
     """Reads the log for a hub. A storm of joins costs a few statements, not one a socket."""
 
-    def __init__(self) -> None:
+    def __init__(self, expecting: Callable[[], bool] = lambda: False) -> None:
+        """``expecting``: whether sockets are on their way in, which are about to ask for a state."""
         self._thread = ThreadPoolExecutor(1, "realtime-reader")
-        self._states: Batch[str, Update] = Batch(lambda topics: self.call(lambda: log.states(topics)))
+        self._states: Batch[str, Update] = Batch(lambda topics: self.call(lambda: log.states(topics)), expecting)
         self._accounts: Batch[Claim, Any] = Batch(lambda claims: self.call(lambda: identity.accounts(claims)))
         self._tickets: Batch[str, Claim] = Batch(lambda shown: self.call(lambda: tickets.redeem(shown)))
         self._epochs: Batch[str, str] = Batch(lambda asked: self.call(lambda: dict.fromkeys(asked, log.epoch())))

@@ -66,7 +66,7 @@ class Speaker(Member):
     def say(self, frame: Any) -> None:
         """Have ``frame`` written after what waits."""
         text = spoken(frame)
-        self.push(Say(lambda: text))
+        self.push(Say(lambda: text, len(text)))
 
     def vouched(self, clock: str, pos: int) -> None:
         """Take that all up to ``clock``, and up to the position ``pos``, has been put into the outbox."""

@@ -38,16 +38,16 @@ class Server:
         self.child: subprocess.Popen[bytes] | None = None
 
     @property
+    def command(self) -> Sequence[str | Path]:
+        return [*self.daphne, "-b", "127.0.0.1", "-p", str(self.port), self.application]
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def ws_url(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
-
-    @property
-    def command(self) -> list[str | Path]:
-        return [*self.daphne, "-b", "127.0.0.1", "-p", str(self.port), self.application]
 
     @property
     def pid(self) -> int:
@@ -91,6 +91,20 @@ class Server:
             self.ws_url + path, additional_headers=headers, origin=websockets.Origin(self.url), compression=None
         ) as socket:
             yield Watch(socket)
+
+
+class Uvicorn(Server):
+    """The same application under uvicorn, with the options that ``docs/how-to/uvicorn.md`` asks for."""
+
+    options: Sequence[str] = (
+        *("--ws", "websockets", "--ws-max-size", "65536", "--ws-per-message-deflate", "false"),
+        *("--no-access-log", "--no-proxy-headers"),
+    )
+
+    @property
+    def command(self) -> Sequence[str | Path]:
+        where = ("--host", "127.0.0.1", "--port", str(self.port))
+        return [sys.executable, "-m", "uvicorn", *where, *self.options, self.application]
 
 
 def unbroken(frames: Sequence[Mapping[str, Any]]) -> None:
@@ -151,11 +165,18 @@ def session_of(user: AbstractBaseUser) -> str:
 
 
 @contextmanager
-def running(folder: Path, environment: Mapping[str, str], **realtime: object) -> Iterator[Server]:
+def running(
+    folder: Path,
+    environment: Mapping[str, str],
+    gateway: type[Server] = Server,
+    application: str = Server.application,
+    **realtime: object,
+) -> Iterator[Server]:
     """Run a server; ``realtime`` are keys of ``REALTIME`` that differ."""
     settings = {name.upper(): value for name, value in realtime.items()}
     extra = {"DJANGO_SETTINGS_MODULE": "tests.server_settings", "REALTIME_SETTINGS": json.dumps(settings)}
-    server = Server({**environment, **(extra if realtime else {})}, folder / "daphne.log")
+    server = gateway({**environment, **(extra if realtime else {})}, folder / "server.log")
+    server.application = application
     server.start()
     try:
         yield server

@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 STOCK_COMMAND = "daphne -b 0.0.0.0 -p 8000 gameBoosterss.asgi:application"
-READERS = {"text", "required", "flag", "number", "choice", "names", "networks", "keys", "database"}
+READERS = {"text", "required", "flag", "number", "choice", "names", "networks", "keys", "sealing_keys", "database"}
 SERVERS = ("redis", "postgres", "web")
 
 
@@ -67,7 +67,7 @@ def test_redis_asks_for_a_password_and_is_not_published(compose: dict[str, Any])
 
 def test_no_password_and_no_key_has_a_default(compose: dict[str, Any]) -> None:
     text = (ROOT / "docker-compose.yml").read_text()
-    assert re.findall(r"\$\{\w*(?:PASSWORD|SECRET_KEY)(?::?[-=]).+?\}", text) == []
+    assert re.findall(r"\$\{\w*(?:PASSWORD|SECRET_KEY|ACCOUNT_KEYS)(?::?[-=]).+?\}", text) == []
 
 
 def test_every_variable_that_is_read_is_described() -> None:

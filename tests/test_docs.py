@@ -20,7 +20,18 @@ from realtime.protocol.closing import Close
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_OURS = {"node_modules", "staticfiles", "var", "vendor"}
-ENVIRONMENT_READERS = {"text", "required", "flag", "number", "choice", "names", "networks", "keys", "database"}
+ENVIRONMENT_READERS = {
+    "text",
+    "required",
+    "flag",
+    "number",
+    "choice",
+    "names",
+    "networks",
+    "keys",
+    "sealing_keys",
+    "database",
+}
 # Hosts that a page may name. An allow-list: what serves packages has no business in a page.
 HOSTS = {"127.0.0.1", "localhost", "keepachangelog.com", "semver.org"}
 MACHINE_PATH = re.compile(r"(?<![\w.}$])/(?:work|root|home|Users|tmp|opt|mnt)/\w+")

@@ -1,15 +1,21 @@
 """Settings: the values of the environment are right, or the start fails with a sentence that says what to do."""
 
+import base64
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from gameBoosterss.env import Environment, SettingError
 
+KEY = Fernet.generate_key().decode()
+DEVELOPMENT = base64.urlsafe_b64encode(b"insecure key of the development!").decode()
 PRODUCTION = {
+    "ACCOUNT_KEYS": f"a:{KEY}",
     "SECRET_KEY": "k" * 60,
     "ALLOWED_HOSTS": "boost.example.org",
     "DATABASE_URL": "postgres://user:hunter2@db:5432/name",
@@ -37,6 +43,13 @@ def test_production_is_strict_by_default(tmp_path: Path) -> None:
         ({"SECRET_KEY": ""}, "SECRET_KEY is not set, or shorter than 50 characters"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY is not set, or shorter than 50 characters"),
         ({"SECRET_KEY": "insecure-development-key-which-production-refuses-to-start-with"}, "SECRET_KEY is not set"),
+        ({"ACCOUNT_KEYS": ""}, "ACCOUNT_KEYS is not set, or has the key of development"),
+        ({"ACCOUNT_KEYS": f"a:{KEY},b:{DEVELOPMENT}"}, "ACCOUNT_KEYS is not set, or has the key of development"),
+        ({"ACCOUNT_KEYS": KEY}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
+        ({"ACCOUNT_KEYS": "a:hunter2"}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
+        ({"ACCOUNT_KEYS": f"a:{KEY},a:{KEY}"}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
+        ({"ACCOUNT_DAYS": "soon"}, "ACCOUNT_DAYS is 'soon'. Use a whole number from 0 on."),
+        ({"LOGIN_TRIES": "0"}, "LOGIN_TRIES is '0'. Use a whole number from 1 on."),
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is not set while DEBUG is off"),
         ({"DATABASE_URL": ""}, "DATABASE_URL is not set. For example postgres://"),
         ({"DATABASE_URL": "mysql://user:hunter2@db/name"}, "DATABASE_URL names no known database"),
@@ -53,6 +66,8 @@ def test_a_wrong_value_is_named_with_the_remedy(change: dict[str, str], sentence
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "hunter2" not in done.stderr
+    assert KEY not in done.stderr
+    assert DEVELOPMENT not in done.stderr
 
 
 def test_redis_is_found_by_host_and_port_or_by_url() -> None:
@@ -80,3 +95,22 @@ def test_the_channel_layer_follows_the_environment(
 def test_a_number_in_other_digits_is_refused() -> None:
     with pytest.raises(SettingError, match="REDIS_PORT"):
         Environment({"N": "٣", "REDIS_PORT": "٣"}).number("REDIS_PORT", default=1)
+
+
+def test_the_key_of_development_is_the_one_that_production_refuses(tmp_path: Path) -> None:
+    code = "print(s.ACCOUNT_KEYS == {'development': s.DEVELOPMENT_ACCOUNT_KEY}, s.DEVELOPMENT_ACCOUNT_KEY)"
+    assert start(code, {"DEBUG": "1"}, tmp_path).stdout == f"True {DEVELOPMENT}\n"
+
+
+def test_djangos_checks_for_a_deployment_have_nothing_to_say(tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LOG_DIR": str(tmp_path),
+        **PRODUCTION,
+        "SECRET_KEY": secrets.token_urlsafe(64),
+    }
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "INFO"]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert "no issues (1 silenced)" in done.stdout

@@ -79,7 +79,10 @@ async def spoken(server: Server, request: bytes, then: bytes = b"") -> tuple[byt
 
 
 async def rest_of(reader: asyncio.StreamReader) -> bytes:
+    """Return what came next; nothing at the end, and after a reset what had come before it."""
     try:
         return await reader.read(65536)
     except ConnectionResetError:
-        return b""
+        left = bytes(reader._buffer)  # type: ignore[attr-defined]
+        reader._buffer.clear()  # type: ignore[attr-defined]
+        return left

@@ -17,8 +17,8 @@ def payment_write(order: BaseOrder, amount: Decimal, **_: Any) -> None:
 
 
 @receiver(payout_due, dispatch_uid="wallet.payout")
-def payout_write(order: BaseOrder, booster: User, amount: Decimal, **_: Any) -> None:
-    payout_post(order=order, booster=booster, amount=amount)
+def payout_write(order: BaseOrder, booster: User, amount: Decimal, settlement: int, **_: Any) -> None:
+    payout_post(order=order, booster=booster, amount=amount, settlement=settlement)
 
 
 @receiver(refund_due, dispatch_uid="wallet.refund")

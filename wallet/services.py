@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts.models import User
 from orders.models import BaseOrder
-from wallet.exceptions import OverPaid
+from wallet.exceptions import OverPaid, PayoutsHeld
 from wallet.models import Kind, Transaction
 from wallet.providers import provider
 from wallet.selectors import order_books
@@ -18,11 +18,16 @@ def payment_post(*, order: BaseOrder, amount: Decimal) -> Transaction:
     return _post(order, order.client, Kind.PAYMENT, amount)
 
 
-def payout_post(*, order: BaseOrder, booster: User, amount: Decimal) -> Transaction:
-    """Write what the booster gets; all payouts of an order together stay within what was agreed for it."""
+def payout_post(*, order: BaseOrder, booster: User, amount: Decimal, settlement: int | None = None) -> Transaction:
+    """Write what the booster gets; all payouts of an order together stay within what was agreed for it.
+
+    ``settlement`` is an older one when the payout was held; nothing is paid while the order is disputed.
+    """
+    if order.disputed:
+        raise PayoutsHeld(f"Order {order.pk} is disputed: its payouts are held. Resolve the dispute.")
     if order_books(order).payouts + amount > order.paid_out + order.booster_price:
         raise OverPaid(f"Order {order.pk}: the payouts would exceed what was agreed. Look at its transactions.")
-    return _post(order, booster, Kind.PAYOUT, amount)
+    return _post(order, booster, Kind.PAYOUT, amount, settlement)
 
 
 def refund_post(*, order: BaseOrder, amount: Decimal) -> Transaction:
@@ -35,13 +40,14 @@ def refund_post(*, order: BaseOrder, amount: Decimal) -> Transaction:
 
 
 @transaction.atomic
-def _post(order: BaseOrder, user: User, kind: Kind, amount: Decimal) -> Transaction:
+def _post(order: BaseOrder, user: User, kind: Kind, amount: Decimal, settlement: int | None = None) -> Transaction:
     """Insert one row; a second one of the settlement breaks on the unique key and rolls the step back."""
+    settlement = settlement or order.settlement
     return Transaction.objects.create(
         order=order,
         user=user,
         kind=kind,
         amount=amount,
-        settlement=order.settlement,
-        idempotency_key=f"order.{order.pk}.{order.settlement}.{kind}",
+        settlement=settlement,
+        idempotency_key=f"order.{order.pk}.{settlement}.{kind}",
     )

@@ -21,6 +21,7 @@ LABELS = {
     "booster_price": "Payout",
     "created_at": "Ordered",
     "message": "Last step",
+    "disputed": "Dispute",
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from dashboards.actions import ACTIONS
 from games.league_of_legends.ladder import Position
 from games.league_of_legends.selectors import division_of
-from orders.services import order_pause, order_release, order_report_progress
+from orders.services import order_dispute, order_pause, order_release, order_report_progress
 from orders.transitions import TRANSITIONS
 from tests.people import order_of
 from wallet.selectors import order_books
@@ -148,11 +148,14 @@ def test_a_manager_resumes(people, browser_of):
 @pytest.mark.parametrize(
     ("who", "status", "expected"),
     [
-        ("client", "Continue", {"pause", "write_note", "extend"}),
+        ("client", "Continue", {"pause", "write_note", "extend", "dispute"}),
         ("booster", "Continue", {"report", "pause", "release"}),
         ("booster", "at the goal", {"pause", "finish"}),
-        ("manager", "at the goal", {"pause", "finish", "extend", "reprice", "drop"}),
-        ("manager", "Continue", {"pause", "finish", "extend", "reprice", "release", "drop"}),
+        ("manager", "at the goal", {"pause", "finish", "extend", "reprice", "drop", "dispute"}),
+        ("manager", "Continue", {"pause", "finish", "extend", "reprice", "release", "drop", "dispute"}),
+        ("client", "disputed", {"pause", "write_note", "extend"}),
+        ("booster", "disputed", {"report", "pause", "release"}),
+        ("manager", "disputed", {"pause", "finish", "extend", "reprice", "release", "drop", "resolve"}),
         ("client", "New", {"write_note", "drop"}),
         ("manager", "New", {"assign", "reprice", "drop"}),
         ("other_booster", "New", {"claim"}),
@@ -163,6 +166,8 @@ def test_a_page_has_the_buttons_of_its_viewer_and_no_others(people, browser_of, 
         order_release(order_id=people.order.pk, by=people.manager)
     if status == "at the goal":
         at_the_goal(people)
+    if status == "disputed":
+        order_dispute(order_id=people.order.pk, by=people.client, reason="It went down.")
     page = browser_of(getattr(people, who)).get(f"/orders/{people.order.pk}/").content.decode()
     shown = {verb for verb in TRANSITIONS if f'action="/orders/{people.order.pk}/{verb}/"' in page}
     assert shown == expected

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gameBoosterss.development import browser, contract, mariadb
+from gameBoosterss.development import audits, browser, contract, mariadb
 from gameBoosterss.development.checkout import ROOT, VAR
 from gameBoosterss.development.children import spawn, stop
 
-FLOORS = ("gameBoosterss", "dashboards", "games", "wallet", "orders", "accounts", "realtime")
+FLOORS = ("gameBoosterss", "dashboards", "games", "wallet", "vault", "orders", "accounts", "realtime")
 PYTHON = sys.executable
 MANAGE = [PYTHON, "manage.py"]
 CONTRACT = ["realtime/tests/no_write_escapes"]
@@ -74,7 +74,8 @@ def marked(marker: str) -> bool:
 def pytest_command(python: str, options: Options, report: str, marks: str, extra: Sequence[str]) -> list[str]:
     """Pytest on two processes, with a report that we count."""
     selection = marks if options.long else f"({marks}) and not long" if marks else "not long"
-    command = [python, "-m", "pytest", f"--junitxml={options.reports / report}", "-n", "2", "--dist", "loadfile"]
+    command = [python, "-m", "pytest", f"--junitxml={options.reports / report}", "-n", "2"]
+    command += ["--dist", "loadfile", "--no-loadscope-reorder"]  # the order is that of tests/conftest.py
     command += ["-m", selection] if selection else []
     command += [] if options.browser else ["--no-browser"]
     return command + list(extra)
@@ -103,7 +104,8 @@ def tests(options: Options) -> Sequence[str]:
 
 def older(options: Options) -> Sequence[str]:
     python = prepared("older")
-    return pytest_command(python, options, "older.xml", "older", []) if python else ["false"]
+    marks = "older or older_long" if options.long else "older"
+    return pytest_command(python, options, "older.xml", marks, []) if python else ["false"]
 
 
 def prepared(name: str) -> str:
@@ -145,6 +147,7 @@ STEPS = (
         lambda o: [PYTHON, "-m", "djlint", "--lint", "--quiet", *floors()],
         lambda o: "" if any(files("templates/**/*.html")) else "no templates",
     ),
+    Step("bandit", "known mistakes", lambda o: [PYTHON, "-m", "bandit", "-q", "-c", "pyproject.toml", "-r", *floors()]),
     Step("check", "Django's system checks", lambda o: [*MANAGE, "check"]),
     Step("migrations", "models and migrations agree", lambda o: [*MANAGE, "makemigrations", "--check", "--dry-run"]),
     Step("pytest", "behaviour", tests, live=True),
@@ -165,6 +168,18 @@ STEPS = (
         "the sockets' contract, by the rules of others",
         lambda o: [PYTHON, "-m", "gameBoosterss.development.contract"],
         lambda o: without_node() or contract.missing(),
+    ),
+    Step(
+        "pip-audit",
+        "what is known of Python's packages, with --long and a network",
+        lambda o: audits.of_python(),
+        lambda o: audits.python_missing() if o.long else "only with --long",
+    ),
+    Step(
+        "npm-audit",
+        "what is known of npm's packages, with --long and a network",
+        lambda o: audits.of_node(),
+        lambda o: audits.node_missing() if o.long else "only with --long",
     ),
 )
 

@@ -183,7 +183,7 @@ def _choices(low: int, high: int, extra: Any = None) -> Choices:
     found: dict[str, list[tuple[str, str]]] = {}
     for band in range(low - low % MARKS, high + 1, MARKS):
         place = position_at(band)
-        words = f"{place.name} (+ {extra(place)})" if extra else place.name
+        words = f"{place.name} (+ {extra(place)})" if extra else place.name  # nosec B610 - no QuerySet
         found.setdefault(place.rank, []).append((place_value(place), words))
     return list(found.items())
 

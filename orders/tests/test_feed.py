@@ -7,7 +7,7 @@ from realtime.feeds import Viewer
 
 FOR_ALL = {
     "status", "progress", "booster_id", "booster_username", "reached_rank", "reached_division", "reached_marks",
-    "message", "game", "title", "created_at",
+    "message", "game", "title", "created_at", "disputed",
 }  # fmt: skip
 CLIENTS_WORDS = {"note", "client_username"}
 PAYMENT = {"actual_price", "last_payment"}
@@ -46,7 +46,7 @@ def test_the_fields_are_in_the_order_of_the_protocol():
     assert list(OrderFeed.fields) == [
         "status", "progress", "booster_price", "actual_price", "booster_id", "booster_username", "reached_rank",
         "reached_division", "reached_marks", "message", "game", "title", "note", "created_at", "client_username",
-        "last_payment", "last_payout",
+        "last_payment", "last_payout", "disputed",
     ]  # fmt: skip
 
 

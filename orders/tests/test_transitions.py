@@ -9,7 +9,7 @@ from accounts.models import Role
 from accounts.tests.people import person
 from orders import services
 from orders.exceptions import NotAllowed, OrderError, OrderNotFound, OrderTaken, WrongStatus
-from orders.models import BaseOrder, Status
+from orders.models import BaseOrder, Dispute, Status
 from orders.selectors import order_verbs
 from orders.signals import payment_due, payout_due, refund_due
 from orders.tests.stairs import order_made, row
@@ -37,6 +37,8 @@ TABLE = {
     "finish": (DONE, each("booster manager admin", CONTINUE, EXTEND)),
     "drop": (DROPPED, each("client", NEW) | each("manager admin", NEW, CONTINUE, PAUSED, EXTEND)),
     "reprice": (None, each("manager admin", NEW, CONTINUE, PAUSED, EXTEND)),
+    "dispute": (None, each("client manager admin", CONTINUE, PAUSED, EXTEND)),
+    "resolve": (None, each("manager admin", *Status)),
     "write_note": (None, each("client", NEW, CONTINUE, PAUSED, EXTEND)),
 }
 
@@ -56,7 +58,13 @@ def cast():
 def order_in(status, verb, people):
     place = "0 10 10" if verb == "finish" else "0 5 10"
     booster = None if status == NEW else people["booster"]
-    return order_made(client=people["client"], status=status, booster_id=booster and booster.pk, title=place)
+    disputed = verb == "resolve"
+    order = order_made(
+        client=people["client"], status=status, booster_id=booster and booster.pk, title=place, disputed=disputed
+    )
+    if disputed:
+        Dispute.objects.create(order=order, by=people["client"], reason="A reason.")
+    return order
 
 
 def do(verb, order_id, by):
@@ -76,6 +84,10 @@ def do(verb, order_id, by):
             return services.order_reprice(
                 order_id=order_id, **prices, reason="A reason.", by=by, idempotency_key=f"reprice.{order_id}"
             )
+        case "dispute":
+            return services.order_dispute(order_id=order_id, by=by, reason="A reason.")
+        case "resolve":
+            return services.order_resolve(order_id=order_id, by=by, outcome="paid", reason="A reason.")
         case "write_note":
             return services.order_write_note(order_id=order_id, note="After six.", by=by)
     return getattr(services, f"order_{verb}")(order_id=order_id, by=by)

@@ -58,6 +58,7 @@ class Opening:
         self.epoch = ""
         self._cursors: dict[str, int] = {}
         self._new: list[str] = []
+        self._leavings = speaker.session.leavings()
 
     async def record(self, record: Record) -> Error | None:
         """Open one record."""
@@ -130,8 +131,14 @@ class Opening:
     def _hold(self, topics: Iterable[str]) -> None:
         for topic in topics:
             if topic not in self._speaker.session:
+                self._raise_cursor(topic)
                 self._hub.hold(self._speaker, topic, after=self._cursors.get(topic))
                 self._new.append(topic)
+
+    def _raise_cursor(self, topic: str) -> None:
+        """Go on from what another topic of this socket has brought, and lost, since the client said what it holds."""
+        if topic in self._cursors:
+            self._cursors[topic] = max(self._cursors[topic], self._leavings.had.get(topic, 0))
 
     async def _states(self, reader: Reader, topics: list[str]) -> dict[str, Update]:
         """Read the states; once more those of which the client says that it has a newer one."""

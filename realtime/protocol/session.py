@@ -20,8 +20,9 @@ CatchUp(topic='order.7', after=None)
 [(4, 3), (5, 4)]
 """
 
+import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .frames import Update
 
@@ -34,6 +35,8 @@ class Send:
     had: int | None
     whole: bool = False
     """Every version was asked for: no newer one may take its place."""
+    read: bool = False
+    """It answers a read: a snapshot, or what was missed. As many of them as there are records, and no more, wait."""
 
     @property
     def follows(self) -> bool:
@@ -50,6 +53,13 @@ class CatchUp:
 
 
 Effect = Send | CatchUp
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class Leavings:
+    """What a socket had of topics that it stopped watching, since somebody asked; kept as long as he keeps this."""
+
+    had: dict[str, int] = field(default_factory=dict)
 
 
 class _Cursor:
@@ -71,6 +81,7 @@ class Session:
     def __init__(self) -> None:
         self._cursors: dict[str, _Cursor] = {}
         self._reading: set[str] = set()
+        self._leavings: weakref.WeakSet[Leavings] = weakref.WeakSet()
 
     def __contains__(self, topic: str) -> bool:
         return topic in self._cursors
@@ -110,8 +121,27 @@ class Session:
 
     def leave(self, topic: str) -> None:
         """Stop watching ``topic``; what was asked for it is ignored when it comes."""
-        self._cursors.pop(topic, None)
+        cursor = self._cursors.pop(topic, None)
         self._reading.discard(topic)
+        if cursor is not None and cursor.sent is not None:
+            self._note(topic, cursor.sent)
+
+    def withheld(self, send: Send) -> None:
+        """Stop watching the topic of ``send``, which is not written: its version took it from this socket."""
+        self._cursors.pop(send.update.topic, None)
+        self._reading.discard(send.update.topic)
+        if send.had is not None:
+            self._note(send.update.topic, send.had)
+
+    def _note(self, topic: str, version: int) -> None:
+        for leavings in self._leavings:
+            leavings.had[topic] = version
+
+    def leavings(self) -> Leavings:
+        """Return what notes from now on which topics are left, and the version that was sent of each."""
+        noted = Leavings()
+        self._leavings.add(noted)
+        return noted
 
     def arrived(self, update: Update) -> list[Effect]:
         """Take a committed update from the bus, in any order and any number of times."""
@@ -148,7 +178,7 @@ class Session:
         held, cursor.held = cursor.held, None
         self._reading.discard(topic)
         before = cursor.sent
-        sends = [self._send(cursor, update) for update in updates if not self._is_duplicate(cursor, update)]
+        sends = [self._send(cursor, update, read=True) for update in updates if not self._is_duplicate(cursor, update)]
         effects: list[Effect] = [] if silent else [*sends]
         if cursor.sent == before:
             # The database has nothing newer, so a held update beyond the cursor's next is not of this database
@@ -173,6 +203,6 @@ class Session:
     def _is_gap(self, cursor: _Cursor, update: Update) -> bool:
         return cursor.sent is None or update.version > cursor.sent + 1
 
-    def _send(self, cursor: _Cursor, update: Update) -> Send:
+    def _send(self, cursor: _Cursor, update: Update, *, read: bool = False) -> Send:
         had, cursor.sent = cursor.sent, update.version
-        return Send(update, had)
+        return Send(update, had, read=read)

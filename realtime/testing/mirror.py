@@ -62,7 +62,7 @@ class Mirror:
             return "apply"
         if version <= held["version"]:
             return "ignore"
-        return "apply" if follows in (None, held["version"]) else "ask again"
+        return "apply" if follows is None or follows <= held["version"] else "ask again"
 
     def have(self, *keys: str) -> dict[str, Any]:
         """Return the cursors of ``keys``, or of everything that is held."""

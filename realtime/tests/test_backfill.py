@@ -14,7 +14,7 @@ from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, set_status, story, stream
 from tests.threads import at_once
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
 
 
 def backfill(*arguments: str) -> tuple[str, str]:

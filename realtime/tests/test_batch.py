@@ -45,6 +45,20 @@ async def test_who_asks_while_a_read_is_under_way_gets_what_is_read_after_he_ask
     assert [sorted(keys) for keys in shelf.reads] == [["a"], ["a", "b", "none"]]
 
 
+async def test_who_is_about_to_ask_is_waited_for_but_not_for_long(shelf: Shelf) -> None:
+    coming = [True]
+    batch = Batch(shelf.read, expecting=lambda: coming[0])
+    first = asyncio.ensure_future(batch.get(["a"]))
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(batch.get(["a", "b"]))
+    await asyncio.sleep(0)
+    coming[0] = False
+    assert [await first, await second] == [{"a": 1}, {"a": 1, "b": 2}]
+    assert [sorted(keys) for keys in shelf.reads] == [["a", "b"]]
+    coming[0] = True
+    assert await batch.get(["b"]) == {"b": 2}, "whoever never comes holds up nobody"
+
+
 async def test_a_failed_read_fails_those_who_shared_it_and_nobody_else(shelf: Shelf) -> None:
     batch = Batch(shelf.read)
     shelf.error = OSError("away")

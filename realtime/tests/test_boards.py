@@ -20,7 +20,7 @@ from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, unseen, user
 from realtime.tests.syncing import Client, auditor, change, client
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
 
 
 @sync_to_async
@@ -194,6 +194,43 @@ async def test_what_changes_while_a_board_is_read_is_on_it(monkeypatch: pytest.M
         await viewer.subscribe("b", "deliveries:mine")
         (comes,) = await sync_to_async(lambda: list(Delivery.objects.filter(status="came meanwhile")))()
         assert on(viewer) == keys(kept, comes)
+
+
+@pytest.mark.parametrize("leaves", [True, False], ids=["leaves the first board", "the first board is given up"])
+async def test_what_the_first_board_brought_and_lost_is_not_brought_again_by_the_second(
+    monkeypatch: pytest.MonkeyPatch, leaves: bool
+) -> None:
+    boss = await sync_to_async(auditor)()
+    (record,) = await several(1)
+    waiting: dict[str, Any] = {"topic": "deliveries:all", "filter": {"status": "waiting"}}
+    async with client(boss) as viewer:
+        await viewer.subscribe("waiting", **waiting)
+        await viewer.subscribe("all", "deliveries:all")
+    await change(record, price=11)
+    async with client(boss, viewer.mirror) as back:
+        reader = Hub.current().start()
+        read = reader.listed
+
+        async def slow(listing: Listing, limit: int) -> Any:
+            found = await read(listing, limit)
+            async with asyncio.timeout(30):
+                while not listing.filters and Hub.current().topics():  # until the other board has it no more
+                    await asyncio.sleep(0.01)
+            return found
+
+        monkeypatch.setattr(reader, "listed", slow)
+        have = back.mirror.have()
+        await back.socket.say(type="subscribe", id="waiting", **waiting, have=have)
+        await back.socket.say(type="subscribe", id="all", topic="deliveries:all", have=have)
+        await back.until_type("synced", id="waiting")
+        if leaves:
+            await change(record, status="moving")
+        else:
+            back.mirror.says({"type": "unsubscribe", "id": "waiting"})
+            await back.socket.say(type="unsubscribe", id="waiting")
+        await back.until_type("synced", id="all")
+        states = [frame for frame in back.frames if frame["type"] == "delivery.update"]
+        assert [(frame["version"], "prev" in frame) for frame in states] == [(2, False), (3, False)][: 1 + leaves]
 
 
 async def late_hint(record: Delivery, version: int) -> None:

@@ -14,7 +14,7 @@ from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery, Route, Toll
 from realtime.tests.people import delivery, events, story, stream
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older, pytest.mark.usefixtures("capture")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long, pytest.mark.usefixtures("capture")]
 
 
 class RollBack(Exception):

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from realtime.gateways.daphne import Flow, Request
+from realtime.gateways.flow import Flow
+from realtime.gateways.requests import Request
 
 
 def test_a_response_that_outlives_its_reader_ends_without_a_word() -> None:

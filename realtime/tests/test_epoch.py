@@ -21,7 +21,7 @@ from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.people import delivery
 from realtime.tests.test_hub import Screen, eventually, save, watching
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from realtime.models import Event
 from realtime.protocol.closing import Close
 from realtime.protocol.codec import Hints, seal
 from realtime.protocol.frames import Update
+from realtime.protocol.subscriptions import Record
+from realtime.speaker import Speaker
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, user
@@ -42,7 +44,7 @@ class Screen:
     """A viewer's sink; writing waits while ``stalled`` is set."""
 
     def __init__(self, viewer: Viewer) -> None:
-        self.member = Member(viewer, self, DeliveryFeed)
+        self.member: Member = Member(viewer, self, DeliveryFeed)
         self.frames: list[dict[str, Any]] = []
         self.code: int | None = None
         self.open = asyncio.Event()
@@ -252,6 +254,29 @@ async def test_a_stalled_reader_stops_nobody_and_ends_at_the_newest(broker: Loss
     for frame in stalled.frames[1:]:
         assert frame.get("prev", frame["version"] - 1) == had
         had = frame["version"]
+    assert len(stalled.frames) < newest
+
+
+async def test_what_waits_is_bounded_in_bytes_too(broker: Lossy, settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "PENDING_FRAMES": 10_000, "PENDING_BYTES": 4000}
+    record = await made()
+    stalled, whole = await watching(record), Screen(Viewer(record.sender_id))
+    whole.member = speaker = Speaker(whole.member.viewer, whole, DeliveryFeed)
+    speaker.subscriptions.add_record(Record("all", DeliveryFeed.topic(record.pk), True))
+    assert await Hub.current().join(whole.member, DeliveryFeed.topic(record.pk))
+    await eventually(lambda: stalled.versions() == whole.versions() == [1])
+    stalled.open.clear()
+    whole.open.clear()
+    newest = 1
+    while not (stalled.member._outbox.superseded and whole.code):
+        newest += 1
+        await save(record, status=f"stop {newest}")
+        await asyncio.to_thread(relay.rest, 20)
+        assert newest < 500, "states of more than 4000 bytes wait"
+    assert whole.code == Close.TOO_SLOW, "no version may be left out for who asked for all"
+    stalled.open.set()
+    await eventually(lambda: stalled.versions()[-1] == newest)
+    assert stalled.code is None
     assert len(stalled.frames) < newest
 
 

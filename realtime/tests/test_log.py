@@ -10,7 +10,7 @@ from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.people import delivery, events, stream
 from tests.threads import at_once
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
 
 
 @pytest.fixture(autouse=True)

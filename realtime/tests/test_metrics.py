@@ -19,7 +19,7 @@ from realtime.tests.people import delivery, user
 from realtime.tests.syncing import change, client
 from realtime.tests.test_hub import Lossy, broker, eventually, made, save, watching
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
 __all__ = ["broker"]
 
 

@@ -34,3 +34,20 @@ def test_each_topic_goes_on_without_an_unsaid_gap(steps: list[object], limit: in
     while len(box):
         take(box.pull())
     assert got == versions, "every topic ends at its newest"
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9), st.booleans()), max_size=60), st.integers(1, 30))
+def test_bytes_that_no_newer_state_can_stand_for_are_too_many(pushed: list[tuple[int, int, bool]], most: int) -> None:
+    box = Outbox(limit=1000, most=most)
+    whole, newest = 0, dict[int, int]()
+    for version, (topic, weight, is_whole) in enumerate(pushed, 1):
+        box.push(Send(Update(str(topic), version, {}, (), ""), version - 1, whole=is_whole), weight=weight)
+        if is_whole:
+            whole += weight
+        else:
+            newest[topic] = weight
+        if whole + sum(newest.values()) > most:
+            assert box.overflows(3), "the newest of each and all that may not be left out"
+    while len(box):
+        box.pull()
+    assert not box.overflows(0), "an empty box holds no bytes"

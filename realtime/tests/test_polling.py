@@ -21,7 +21,7 @@ from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, triggers, user
 from realtime.tests.syncing import change, client
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
 
 ODD = ["", "-1", "1e3", "%D9%A3", "9" * 400, "a%00b", "%FF", "..", "0", "00000000-0000-0000-0000-00000000000G"]
 

@@ -18,7 +18,7 @@ from realtime.tests.deliveries.models import Delivery, Route, Toll
 from realtime.tests.people import delivery, events, set_status, story, stream, unseen, waits_for_a_lock
 from tests.threads import at_once
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
 
 
 def reconcile(*arguments: str, **options: Any) -> str:

@@ -17,7 +17,7 @@ from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, user
 from realtime.tests.syncing import change
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
 
 
 class Peer:

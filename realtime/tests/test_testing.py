@@ -20,7 +20,7 @@ from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, user
 
-pytestmark = pytest.mark.older
+pytestmark = pytest.mark.older_long
 
 
 @sync_to_async

@@ -25,7 +25,7 @@ from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, user
 from tests.threads import at_once
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
 
 SYNC = "delivery-sync.v1"
 TICKETS = "/api/realtime/ticket"

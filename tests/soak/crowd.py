@@ -31,16 +31,16 @@ class Crowd:
     def __init__(self, given: dict[str, Any]) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
-        from tests.soak import viewers
+        from tests.soak import sockets, streams
         from tests.soak.world import World
 
         self.world = World(given["seed"], given["ports"])
         self.people = [Person(**person) for person in given["people"]]
         self.thread = ThreadPoolExecutor(1)
         self.judge_sits = asyncio.Lock()
+        ways = {**vars(sockets), **vars(streams)}
         self.viewers = [
-            getattr(viewers, way)(self.world, person, number)
-            for number, (way, person) in enumerate(self._cast(given["sockets"]))
+            ways[way](self.world, person, number) for number, (way, person) in enumerate(self._cast(given["sockets"]))
         ]
 
     def _cast(self, sockets: int) -> list[tuple[str, Person]]:
@@ -147,7 +147,8 @@ class Crowd:
 
     async def _wrong(self) -> list[str]:
         from tests.soak import truth
-        from tests.soak.viewers import Boards, BoardStream
+        from tests.soak.sockets import Boards
+        from tests.soak.streams import BoardStream
 
         keys = {int(key) for viewer in self.viewers for key in viewer.shown()}
         rows = await self.read(partial(truth.rows_seen, self.people, keys))

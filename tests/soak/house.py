@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import redis
+from cryptography.fernet import Fernet
 
 from gameBoosterss.development.engines import Postgres, Valkey
 from tests.server import ROOT, Server
@@ -47,6 +48,7 @@ class House:
             "REALTIME_SETTINGS": json.dumps(SETTINGS),
             "CHANNEL_PREFIX": "soak",
             "CHANNEL_LAYER": "pubsub",
+            "ACCOUNT_KEYS": f"soak:{Fernet.generate_key().decode()}",
             "DEBUG": "0",  # with DEBUG Django keeps every statement
             "SECRET_KEY": "soak" * 16,
             "ALLOWED_HOSTS": "127.0.0.1",

@@ -14,6 +14,7 @@ from orders import services as orders
 from orders.models import BaseOrder
 from orders.options import Options
 from tests.people import Cast, order_of
+from vault import services as vault
 from wallet import services as wallet
 
 _keys = count(1)
@@ -108,6 +109,24 @@ def order_reprice(people: Cast) -> Scene:
     )
 
 
+def order_dispute(people: Cast) -> Scene:
+    return running(
+        people, lambda order_id: orders.order_dispute(order_id=order_id, by=people.client, reason="It went down.")
+    )
+
+
+def order_resolve(people: Cast) -> Scene:
+    orders.order_report_progress(order_id=people.order.pk, reached=GOLD, by=people.booster)
+    orders.order_dispute(order_id=people.order.pk, by=people.client, reason="It went down.")
+    orders.order_finish(order_id=people.order.pk, by=people.manager)
+    return running(
+        people,
+        lambda order_id: orders.order_resolve(
+            order_id=order_id, outcome="refunded", by=people.manager, reason="Looked at."
+        ),
+    )
+
+
 def order_write_note(people: Cast) -> Scene:
     return offered(people, lambda order_id: orders.order_write_note(order_id=order_id, note="Soon?", by=people.client))
 
@@ -155,3 +174,25 @@ def payout_post(people: Cast) -> Scene:
 
 def refund_post(people: Cast) -> Scene:
     return posting(people, lambda order: wallet.refund_post(order=order, amount=Decimal("5.00")))
+
+
+def account_write(people: Cast) -> Scene:
+    return running(
+        people,
+        lambda order_id: vault.account_write(order_id=order_id, login="carla", password="hunter2", by=people.client),
+    )
+
+
+def account_given(people: Cast, act: Callable[[int], object]) -> Scene:
+    vault.account_write(order_id=people.order.pk, login="carla", password="hunter2", by=people.client)
+    return running(people, act)
+
+
+def account_read(people: Cast) -> Scene:
+    return account_given(
+        people, lambda order_id: vault.account_read(order_id=order_id, by=people.booster, address="192.0.2.7")
+    )
+
+
+def account_erase(people: Cast) -> Scene:
+    return account_given(people, lambda order_id: vault.account_erase(order_id=order_id, by=people.client))

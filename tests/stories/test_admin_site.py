@@ -45,10 +45,11 @@ def page(kind, row):
     return reverse(f"admin:{kind}_change", args=[row.pk])
 
 
+EMPTY = {f"{inline}-{count}_FORMS": 0 for inline in ("decisions", "disputes") for count in ("TOTAL", "INITIAL")}
+
+
 def decide(site, order, **words):
-    answer = site.post(
-        page("orders_baseorder", order), {"decisions-TOTAL_FORMS": 0, "decisions-INITIAL_FORMS": 0, **words}
-    )
+    answer = site.post(page("orders_baseorder", order), {**EMPTY, **words})
     order.refresh_from_db()
     return answer, [str(message) for message in get_messages(answer.wsgi_request)]
 

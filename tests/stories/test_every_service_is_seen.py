@@ -27,7 +27,10 @@ Frame = dict[str, Any]
 
 pytestmark = pytest.mark.usefixtures("db", "memory_bus")
 
-UNSEEN = {"refund_post": "no slot shows a refund; the steps that refund, drop and reprice, change other fields"}
+UNSEEN = {
+    "refund_post": "no slot shows a refund; the steps that refund, drop and reprice, change other fields",
+    **dict.fromkeys(("account_write", "account_read", "account_erase"), "account data is in no frame and no version"),
+}
 
 
 def services() -> dict[str, Callable[..., object]]:

@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 import pytest
 from asgiref.sync import sync_to_async
+from cryptography.fernet import Fernet
 from django.test import Client, override_settings
 from playwright.async_api import ConsoleMessage, async_playwright, expect
 
@@ -24,6 +25,7 @@ def production_server(db: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("production")
     environment = child_environment() | {
         "DEBUG": "0",
+        "ACCOUNT_KEYS": f"a:{Fernet.generate_key().decode()}",
         "HTTPS": "0",
         "ALLOWED_HOSTS": "127.0.0.1",
         "DJANGO_SETTINGS_MODULE": "tests.production_settings",
@@ -99,14 +101,47 @@ async def test_under_the_policy_the_page_is_alive(production_server: Server, chr
     assert complaints == []
 
 
-@pytest.mark.parametrize(
-    "path", ["/accounts/login/", "/", "/orders/new/league-of-legends/", "/orders/999999/", "/admin/"]
-)
-def test_every_page_has_a_policy_that_lets_nothing_inline_run(db: None, path: str) -> None:
+PAGES = (
+    "/accounts/login/", "/", "/orders/new/league-of-legends/", "/orders/999999/", "/orders/{}/", "/orders/{}/history/",
+    "/orders/rows/", "/admin/", "/admin/orders/baseorder/", "/admin/vault/reading/", "/healthz", "/nowhere/",
+    "/api/openapi.json", "/api/me", "/api/orders/{}", "/api/orders/{}/state", "/api/orders/999999/state",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_answer_has_the_headers_that_keep_others_out(db: None, path: str) -> None:
+    people = cast()
+    admin = people.admin
+    admin.is_superuser = admin.is_staff = True
+    admin.save()
     browser = Client()
     if path != "/accounts/login/":
-        browser.force_login(cast().admin)
-    with override_settings(DEBUG=False):
-        policy = browser.get(path).headers["Content-Security-Policy"]
+        browser.force_login(admin)
+    secure = {"SECURE_SSL_REDIRECT": True, "SECURE_HSTS_SECONDS": 60, "SECURE_HSTS_INCLUDE_SUBDOMAINS": True}
+    with override_settings(DEBUG=False, **secure):
+        plain = browser.get(path.format(people.order.pk))
+        headers = browser.get(path.format(people.order.pk), secure=True).headers
+    assert (plain.status_code, plain["Location"][:8]) == (301, "https://")
+    policy = headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert "camera=()" in headers["Permissions-Policy"]
+    assert headers["Strict-Transport-Security"] == "max-age=60; includeSubDomains"
+
+
+def test_cookies_go_over_https_only_and_to_no_script_that_needs_none(db: None) -> None:
+    people = cast()
+    secure = {"SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True}
+    with override_settings(**secure):
+        browser = Client()
+        browser.get("/accounts/login/", secure=True)
+        answer = browser.post("/accounts/login/", {"username": people.client.username, "password": "demo"}, secure=True)
+    assert answer.status_code == 302
+    session, csrf = (answer.cookies[name] for name in ("sessionid", "csrftoken"))
+    assert (session["secure"], session["httponly"], session["samesite"]) == (True, True, "Lax")
+    assert (csrf["secure"], csrf["samesite"]) == (True, "Lax")

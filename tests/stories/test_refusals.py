@@ -2,22 +2,18 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import websockets
 from asgiref.sync import sync_to_async
 
-from accounts.models import User
-from orders.models import BaseOrder
-from orders.services import order_write_note
-from realtime.models import Event, Stream
+from realtime.models import Event
 from tests.engines import child_environment
 from tests.people import Cast, cast
-from tests.server import Server, running, session_of, unbroken
-from tests.stories.conftest import settled
+from tests.server import Server, running, session_of
+from tests.untouched import nothing_changes
 from tests.wire import BINARY, CLOSE, PING, PONG, TEXT, Frames, frame, handshake, spoken
 
 REFUSAL_SECONDS = 1.0
@@ -29,27 +25,6 @@ def patient_server(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with running(tmp_path_factory.mktemp("server"), child_environment(), refusal_seconds=REFUSAL_SECONDS) as server:
         yield server
     assert "Traceback" not in server.log.read_text(), server.log.read_text()[-5000:]
-
-
-@sync_to_async
-def rows() -> list[object]:
-    """Return everything that a socket could have changed; positions the relay gives meanwhile."""
-    found = [list(model.objects.order_by("pk").values()) for model in (BaseOrder, Stream, User)]
-    return [*found, list(Event.objects.order_by("pk").values("topic", "version", "state", "actor", "at"))]
-
-
-@asynccontextmanager
-async def nothing_changes(server: Server, people: Cast) -> AsyncIterator[None]:
-    """Whatever the block does: no row changes, and another viewer of the order gets the next version as ever."""
-    async with server.watch(f"/ws/orders/{people.order.pk}/", people.client) as other:
-        first = await other.next()
-        await sync_to_async(settled)()  # a position is a column too
-        before = await rows()
-        yield
-        assert await rows() == before
-        await sync_to_async(order_write_note)(order_id=people.order.pk, note="still here", by=people.client)
-        assert (await other.next())["version"] == first["version"] + 1
-        unbroken(other.frames)
 
 
 def not_there(people: Cast) -> dict[str, str]:
@@ -245,7 +220,7 @@ async def test_what_comes_with_the_handshake_is_read_after_it(standing_server: S
 
 async def test_who_is_not_answered_in_time_is_told_that_it_is_busy(db: None, tmp_path: Path) -> None:
     """Not 403, which says that it is not for him: he comes back."""
-    server = Server(child_environment(), tmp_path / "daphne.log")
+    server = Server(child_environment(), tmp_path / "server.log")
     server.daphne = [*server.daphne, "--websocket_connect_timeout", "1"]
     server.application = "tests.mute:application"
     server.start()

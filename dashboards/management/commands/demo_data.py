@@ -15,14 +15,16 @@ from orders.options import Options
 from orders.services import (
     order_assign,
     order_claim,
+    order_dispute,
     order_drop,
     order_finish,
     order_pause,
     order_release,
     order_reprice,
 )
+from vault.services import account_read, account_write
 
-PASSWORD = "demo"  # noqa: S105 - it is printed at every start
+PASSWORD = "demo"  # noqa: S105 # nosec B105 - it is printed at every start
 CLIENTS = ("client", "clara", "carlos", "chen")
 BOOSTERS = ("booster", "bela", "bruno", "bianca")
 PEOPLE = {
@@ -46,6 +48,7 @@ class Story:
     options: Options = PLAIN
     note: str = ""
     booster: str | None = None
+    account: tuple[str, str, str] | None = None
 
 
 def taken(name: str, *reached: Position) -> Callable[[int, People], None]:
@@ -57,6 +60,13 @@ def taken(name: str, *reached: Position) -> Callable[[int, People], None]:
             division_order_report(order_id=order_id, reached=place, by=people[name])
 
     return play
+
+
+def shown_and_taken(order_id: int, people: People) -> None:
+    taken("booster", Position("Gold", 3, 2))(order_id, people)
+    account_read(order_id=order_id, by=people["booster"], address="127.0.0.1")
+    for place in (Position("Gold", 4), Position("Platinum", 1, 1)):
+        division_order_report(order_id=order_id, reached=place, by=people["booster"])
 
 
 def paused(order_id: int, people: People) -> None:
@@ -101,21 +111,29 @@ def repriced(order_id: int, people: People) -> None:
     )
 
 
+def disputed(order_id: int, people: People) -> None:
+    taken("bianca", Position("Bronze", 2, 5))(order_id, people)
+    order_dispute(order_id=order_id, by=people["clara"], reason="Two games were played while I was logged in.")
+    order_release(order_id=order_id, by=people["bianca"])
+    order_assign(order_id=order_id, booster=people["bela"], by=people["manager"])
+
+
 STORIES = {
     "demo.1": Story(
         "client",
         Position("Gold", 2),
         Position("Diamond", 1),
-        taken("booster", Position("Gold", 3, 2), Position("Gold", 4), Position("Platinum", 1, 1)),
+        shown_and_taken,
         Options(duo=True),
         "Evenings after six, please; I play support.",
         "booster",
+        ("summoner-of-client", "demo account password", "EU West, no second factor"),
     ),
     "demo.2": Story("client", Position("Bronze", 1), Position("Bronze", 4), done),
     "demo.3": Story("client", Position("Platinum", 1), Position("Emerald", 1), options=Options(turbo=True)),
     "demo.4": Story("clara", Position("Silver", 1, 3), Position("Gold", 2), paused, note="Not on Mondays."),
     "demo.5": Story("clara", Position("Diamond", 3), Position("Master", None), options=Options(streaming=True)),
-    "demo.6": Story("clara", Position("Iron", 3), Position("Silver", 1), taken("bianca", Position("Bronze", 2, 5))),
+    "demo.6": Story("clara", Position("Iron", 3), Position("Silver", 1), disputed),
     "demo.7": Story("carlos", Position("Emerald", 1), Position("Diamond", 1), extended),
     "demo.8": Story(
         "carlos", Position("Gold", 1), Position("Platinum", 3), released, Options(duo=True, streaming=True)
@@ -165,5 +183,8 @@ class Command(BaseCommand):
             booster=people[story.booster] if story.booster else None,
             idempotency_key=key,
         )
+        if story.account:
+            words = dict(zip(("login", "password", "remarks"), story.account, strict=True))
+            account_write(order_id=division.order_id, **words, by=client)
         story.then(division.order_id, people)
         return True

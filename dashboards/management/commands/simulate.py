@@ -85,7 +85,8 @@ class Simulation:
         return self.play(self.dice.choice(free_to_play)) if free_to_play else "nothing to play"
 
     def own(self) -> QuerySet[Post, int]:
-        return Post.objects.filter(OWN).values_list("order", flat=True)
+        """Return the orders that are its to play; a disputed one waits for a manager."""
+        return Post.objects.filter(OWN, order__disputed=False).values_list("order", flat=True)
 
     def divisions(self) -> QuerySet[LeagueOfLegendsDivisionOrder]:
         return divisions_all().filter(order__in=self.own())

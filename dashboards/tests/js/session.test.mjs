@@ -32,6 +32,7 @@ for (const [held, frame, doing] of [
   [undefined, { version: 7 }, "apply"],
   [7, { version: 8 }, "apply"],
   [7, { version: 12, prev: 7 }, "apply"],
+  [7, { version: 12, prev: 5 }, "apply"],
   [7, { version: 2, prev: null }, "apply"],
   [7, { version: 7 }, "ignore"],
   [7, { version: 6, prev: 5 }, "ignore"],

@@ -9,7 +9,7 @@ function wordsOfPage() {
 /** Put `value` into words, exactly as dashboards/words.py does. */
 export function inWords(kind, value, kinds) {
   const { shape, empty } = kinds[kind];
-  if (value === null || value === undefined || value === "") return empty;
+  if (value === null || value === undefined || value === "" || value === false) return empty;
   const text = String(value); // a moment on the wire is UTC: 2026-11-24T03:18:05.120Z
   const parts = typeof value === "object" ? value : { value: text, date: text.slice(0, 10), time: text.slice(11, 16) };
   return shape.replace(/\{(\w+)\}/g, (_, name) => parts[name]);

@@ -26,7 +26,7 @@ export function actInPlace(root, done) {
   });
 }
 
-async function send(form) {
+export async function send(form) {
   let response;
   try {
     // form.action would be an input of that name, if there were one.
@@ -46,14 +46,14 @@ async function send(form) {
   }
 }
 
-function clear(form) {
+export function clear(form) {
   for (const place of form.querySelectorAll(".refusal, .field-refusal")) {
     if (place.id !== "why") place.hidden = true;
   }
   for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
 }
 
-function show(form, { error, fields = {} }) {
+export function show(form, { error, fields = {} }) {
   const unplaced = [];
   for (const [name, words] of Object.entries(fields)) {
     const place = form.querySelector(`.field-refusal[data-for="${CSS.escape(name)}"]`);

@@ -1,5 +1,6 @@
 // One order: follows its topic, paints what changed, sends the forms.
 
+import { conceal, showOnDemand } from "./account.js";
 import { paint } from "./fields.js";
 import { actInPlace } from "./forms.js";
 import { indicate } from "./indicator.js";
@@ -10,7 +11,7 @@ import { toast } from "./toasts.js";
 
 // Buttons, the way and the ledger depend on these; all else is painted from the frame alone.
 const PARTS = new Set(
-  "status booster_id title actual_price booster_price last_payment last_payout note".split(" "),
+  "status booster_id title actual_price booster_price last_payment last_payout note disputed".split(" "),
 );
 const PAUSE = 150; // ms: what comes together is drawn together
 
@@ -66,6 +67,7 @@ async function fetchParts() {
     const old = document.getElementById(part.id);
     if (old) exchange(old, part);
   }
+  if (!article.querySelector("form[data-show]")) conceal(article); // he may not see it any more
   // Drawn from the database a moment ago; the socket may know more by now.
   const frame = socket.store.frame(id);
   if (frame) paint(article, frame, steps);
@@ -82,7 +84,8 @@ function end(state) {
   isOver = true;
   indicate(state);
   article.dataset.ended = "";
-  for (const button of article.querySelectorAll("form[data-act] button")) button.disabled = true;
+  conceal(article);
+  for (const button of article.querySelectorAll("form:is([data-act], [data-show]) button")) button.disabled = true;
   toast(`${topic}:ended`, orderName(id, held.title), `Live updates have ended: ${state.reason}.`);
   socket.close();
 }
@@ -98,6 +101,8 @@ actInPlace(article, async ({ frame, location: next }, form) => {
   clearTimeout(partsTimer);
   await fetchParts();
 });
+
+showOnDemand(article);
 
 socket.store.offer(held);
 socket.subscribe("order", { topic });

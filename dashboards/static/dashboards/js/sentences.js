@@ -5,6 +5,7 @@ const LABELS = {
   booster_price: "payout",
   booster_username: "booster",
   client_username: "client",
+  disputed: "dispute",
   last_payment: "payment",
   last_payout: "payout made",
   reached_rank: "rank",

@@ -14,7 +14,7 @@ const PAUSE = 1000; // ms before a topic is asked again that did not come as it 
 export function decide(held, { version, prev }) {
   if (held === undefined || prev === null) return "apply";
   if (version <= held) return "ignore";
-  return version === held + 1 || prev === held ? "apply" : "resubscribe";
+  return (prev ?? version - 1) <= held ? "apply" : "resubscribe";
 }
 
 const nothing = () => ({ say: [], again: [], news: [] });

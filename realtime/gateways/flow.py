@@ -1,0 +1,38 @@
+"""How much a line of Twisted's holds in each direction, and whether it takes more."""
+
+import asyncio
+import socket
+from typing import Any
+
+KERNEL_BYTES = 128 * 1024
+"""What the kernel may hold for a reader; left to itself it takes megabytes of states that are long past."""
+
+LINE_BYTES = 16 * 1024
+"""What is read of a line at once, so that who floods gets no longer turn than others; and what waits in front of the
+kernel's buffer before the line is full."""
+
+
+class Flow:
+    """Whether a line takes more. Twisted pauses it when ``LINE_BYTES`` wait in front of the kernel's buffer."""
+
+    def __init__(self) -> None:
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+
+    def pauseProducing(self) -> None:  # noqa: N802 (Twisted names these)
+        self.is_open.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self.is_open.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """The line is gone: whoever waits for it goes on and finds out."""
+        self.is_open.set()
+
+
+def hold_little(transport: Any) -> None:
+    """Have Twisted and the kernel hold little for this reader, and take little of him at once."""
+    transport.bufferSize = LINE_BYTES
+    line = transport.getHandle()
+    if isinstance(line, socket.socket):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)

@@ -1,0 +1,141 @@
+"""What comes over a line of Daphne's before it is a socket: requests, which must be whole in time, and plain."""
+
+import time
+from typing import Any
+
+from daphne.http_protocol import WebRequest
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.web import http
+
+from .. import conf, metrics
+from .flow import Flow, hold_little
+
+BODY_BYTES_A_SECOND = 16 * 1024
+"""Each so many bytes of a body give its sender another second; of a head nothing does."""
+
+
+_Channel: Any = http.HTTPChannel
+
+
+class Line(_Channel):
+    """A connection whose client has ``HANDSHAKE_SECONDS`` for each request, from its first byte to its last.
+
+    The stock one gives a minute after each byte, so that one byte a minute holds it for ever. A line that is new and
+    says nothing is timed too; between two requests Twisted's own minute rules.
+    """
+
+    _began: float | None = None
+    _clock: Any = None
+    _body_bytes = 0
+
+    def connectionMade(self) -> None:  # noqa: N802 (Twisted names these)
+        super().connectionMade()
+        self._begin()
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        if self._began is None and not self._handlingRequest:
+            self._begin()
+        super().dataReceived(data)
+
+    def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
+        if not self._handlingRequest:
+            self._body_bytes += len(data)
+        super().rawDataReceived(data)
+
+    def allContentReceived(self) -> None:  # noqa: N802
+        self._end()
+        super().allContentReceived()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        self._end()
+        super().connectionLost(reason)
+
+    def _begin(self) -> None:
+        self._began, self._body_bytes = time.monotonic(), 0
+        self._clock = self.callLater(conf.current().handshake_seconds, self._look)
+
+    def _end(self) -> None:
+        self._began = None
+        if self._clock is not None and self._clock.active():
+            self._clock.cancel()
+
+    def _look(self) -> None:
+        """End a line whose request is late; or look again, when a body came as quickly as a body may."""
+        if self._began is None:
+            return
+        due = self._began + conf.current().handshake_seconds + self._body_bytes / BODY_BYTES_A_SECOND
+        left = due - time.monotonic()
+        if left > 0.01:
+            self._clock = self.callLater(left, self._look)
+            return
+        metrics.refused.labels("408").inc()
+        self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
+        self.timeoutConnection()
+
+
+def line_of() -> Any:
+    """Return a new line as Twisted's HTTP factory wants it: it may still turn out to speak HTTP/2 behind TLS."""
+    return http._GenericHTTPChannelProtocol(Line())
+
+
+ONCE = (b"host", b"origin", b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-protocol", b"upgrade")
+"""Headers that a request has once: who reads another one of two than the proxy in front has been fooled."""
+
+ASCII = (*ONCE, b"x-forwarded-for", b"x-forwarded-port", b"x-forwarded-proto", b"sec-websocket-extensions")
+"""Headers that are ASCII: the stock server raises over others, with a traceback for each."""
+
+
+class Request(WebRequest):
+    """A request that may become a socket: then it hands over what the client sent right behind its handshake.
+
+    The stock one leaves these bytes with the HTTP channel, which waits with them for the end of the request.
+    """
+
+    flow: Flow | None = None
+
+    def give_up(self) -> None:
+        """Cut the line of an answer that will not be completed."""
+        if self._response_started and not (self.finished or self._disconnected or self.channel is None):
+            self.channel.transport.abortConnection()
+
+    def flow_of(self, message: Any) -> Flow | None:
+        """Return whether the line takes more of this response; the last part of it waits for nothing."""
+        has_reader = self.channel is not None  # whoever has left a moment ago took it along
+        if message["type"] == "http.response.start" and self.producer is None and not self.finished and has_reader:
+            self.flow = Flow()
+            self.registerProducer(self.flow, True)
+            if (b"Content-Type", b"text/event-stream") in message.get("headers", ()):
+                hold_little(self.channel.transport)
+        elif self.flow is not None and not message.get("more_body"):
+            if has_reader:
+                self.unregisterProducer()
+            self.flow = None
+        return self.flow
+
+    def process(self) -> Any:
+        wrong = self._wrong()
+        if wrong or self.requestHeaders.hasHeader(b"Upgrade"):
+            self.channel.persistent = False  # what follows a request that is refused is not taken for the next one
+        if wrong:
+            self.basic_error(400, b"Bad Request", wrong)
+            return None
+        # Daphne takes the prefix of every address from here, whoever sends it; its option --root-path remains.
+        self.requestHeaders.removeHeader(b"daphne-root-path")
+        channel = self.channel
+        done = super().process()
+        line = getattr(channel, "transport", None)
+        upgraded = getattr(line, "wrappedProtocol", None) or getattr(line, "protocol", None)  # the first behind TLS
+        if isinstance(upgraded, WebSocketProtocol):
+            channel.rawDataReceived = upgraded.dataReceived
+        return done
+
+    def _wrong(self) -> str:
+        """Return what is wrong with the headers; '' where nothing is. The stock server looks for control characters."""
+        values = {name: self.requestHeaders.getRawHeaders(name, ()) for name in ASCII}
+        for name in ONCE:
+            if len(values[name]) > 1:
+                return f"{name.decode()} is there twice"
+        for name in ASCII:
+            if not all(value.isascii() for value in values[name]):
+                return f"{name.decode()} is no ASCII"
+        return ""

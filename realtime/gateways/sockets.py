@@ -1,0 +1,179 @@
+"""A socket under Daphne: it waits for its reader, bounds its sender, and closes with every code of PROTOCOL §5."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from autobahn.websocket.types import ConnectionDeny
+from daphne.ws_protocol import WebSocketProtocol
+
+from .. import conf, metrics
+from ..limits import Bucket
+from ..protocol.closing import Close
+from .denial import Denying
+from .flow import Flow, hold_little
+
+WAITING_MESSAGES = 32
+WAITING_BYTES = 64 * 1024
+"""What waits for an application; with more the line is not read. The stock server queues all that comes."""
+
+
+def paced(application: Any) -> Any:
+    """Return ``application``, whose sockets learn what it has taken."""
+
+    async def run(scope: Any, receive: Callable[[], Awaitable[Any]], send: Any) -> None:
+        protocol = send.args[0]  # it is the server's ``handle_reply``, for one protocol
+
+        async def take() -> Any:
+            message = await receive()
+            protocol.taken(message)
+            return message
+
+        await application(scope, take if isinstance(protocol, Socket) else receive, send)
+
+    return run
+
+
+class Socket(Denying, WebSocketProtocol):
+    """A socket of the stock server's, with bounds.
+
+    Messages are limited by who hears them. What never becomes a message is limited here, by the same numbers: pings,
+    pongs and the further fragments of a message.
+    """
+
+    flow: Flow | None = None
+    inside_message = False
+    current_frame: Any = None  # autobahn sets both when the socket is open
+    _waiting_messages = _waiting_bytes = 0
+    _is_deaf = False
+    _began: float | None = None
+    """When the message began that is not complete yet."""
+
+    def onOpen(self) -> None:  # noqa: N802 (autobahn names these)
+        super().onOpen()
+        settings = conf.current()
+        self._others = Bucket(rate=settings.inbound_rate, burst=settings.inbound_burst, now=time.monotonic())
+        self.flow = Flow()
+        self.transport.unregisterProducer()  # the HTTP channel's, which would stop us hearing a slow reader
+        self.transport.registerProducer(self.flow, True)
+        hold_little(self.transport)
+        self.transport.resumeProducing()
+
+    def processHandshake(self) -> None:  # noqa: N802
+        """Keep what comes before the handshake is answered, but not much: the stock one looks for another in it."""
+        if not hasattr(self, "handshake_deferred"):
+            super().processHandshake()
+        elif len(self.data) > WAITING_BYTES:
+            self.transport.pauseProducing()
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        if not self._is_deaf:
+            super().dataReceived(data)
+            self._time_message()
+
+    def processData(self) -> bool:  # noqa: N802
+        """Take a frame out of what has come, unless the application has enough to do, or nothing more is heard."""
+        if self._is_deaf:
+            self.data = b""
+            return False
+        return not self._is_full() and bool(super().processData())
+
+    def onFrameBegin(self) -> None:  # noqa: N802
+        """Count what will be no message of its own; beyond the limit hear no more and close with 4429."""
+        is_message = self.current_frame.opcode in (self.MESSAGE_TYPE_TEXT, self.MESSAGE_TYPE_BINARY)
+        if not is_message and not self._others.allow(now=time.monotonic()):
+            self._shut(Close.LIMITED)
+        super().onFrameBegin()
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
+        super().onMessage(payload, isBinary)
+        self._began = None
+        self._waiting_messages += 1
+        self._waiting_bytes += len(payload)
+        if self._is_full():
+            self.transport.pauseProducing()
+
+    def taken(self, message: Any) -> None:
+        """Go on reading: the application has taken ``message``."""
+        if message["type"] != "websocket.receive":
+            return
+        was_full = self._is_full()
+        self._waiting_messages -= 1
+        self._waiting_bytes -= len(message.get("bytes") or message.get("text", "").encode())
+        if was_full and not self._is_full() and self.state in (self.STATE_OPEN, self.STATE_CLOSING):
+            self.consumeData()
+            self._time_message()
+            if not self._is_full():
+                self.transport.resumeProducing()
+
+    def _is_full(self) -> bool:
+        return self._waiting_messages >= WAITING_MESSAGES or self._waiting_bytes >= WAITING_BYTES
+
+    def _time_message(self) -> None:
+        """Start the clock of a message that has begun, and stop it when nothing is begun, or it is we who are late."""
+        is_partly_here = self.inside_message or self.current_frame is not None or bool(self.data)
+        if not is_partly_here or self._is_full() or self.state != self.STATE_OPEN:
+            self._began = None
+        elif self._began is None:
+            self._began = time.monotonic()
+
+    def _shut(self, code: Close) -> None:
+        """Close with ``code`` and read nothing more, not even the answer: the line is cut in a second."""
+        if self._is_deaf or self.state != self.STATE_OPEN:
+            return
+        self._is_deaf = self.failedByMe = True
+        metrics.refused.labels(str(code.value)).inc()
+        self.sendCloseFrame(code=int(code))
+        self.transport.pauseProducing()
+
+    def _max_message_size_exceeded(self, *_: Any) -> None:
+        self._shut(Close.TOO_BIG)
+
+    def check_timeouts(self) -> None:
+        """Leave who began a message and does not end it, and whom the application has not answered in time."""
+        if self._began is not None and time.monotonic() - self._began > conf.current().handshake_seconds:
+            self._shut(Close.SILENT)
+        is_late = self.duration() > self.server.websocket_connect_timeout
+        if not (is_late and self._turned_away()):
+            super().check_timeouts()
+
+    def onOpenHandshakeTimeout(self) -> None:  # noqa: N802
+        if not self._turned_away():
+            super().onOpenHandshakeTimeout()
+
+    def _turned_away(self) -> bool:
+        """Say 503 to whom the application has not answered in time; return whether he waited for it.
+
+        The stock server says 403, which means "not for you", or nothing, as one of two clocks is quicker.
+        """
+        if self.state != self.STATE_CONNECTING or not hasattr(self, "handshake_deferred"):
+            return False
+        denial = ConnectionDeny(code=503, reason="Service Unavailable")  # type: ignore[no-untyped-call]
+        self.handshake_deferred.errback(denial)
+        del self.handshake_deferred
+        self.server.protocol_disconnected(self)
+        return True
+
+    def onAutoPingTimeout(self) -> None:  # noqa: N802
+        """Say why a silent peer is left, then leave him; the stock server cuts the line."""
+        self.autoPingTimeoutCall = None
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code=int(Close.SILENT))
+        else:
+            super().onAutoPingTimeout()
+
+    def handle_reply(self, message: Any) -> None:
+        """Hand over what the application says; the stock one drops what is empty."""
+        text, data = message.get("text"), message.get("bytes")
+        is_empty = not text and not data and (text is not None or data is not None)
+        if message["type"] == "websocket.send" and is_empty and self.state == self.STATE_OPEN:
+            self.serverSend(text if text is not None else data, text is None)
+        else:
+            super().handle_reply(message)
+
+    def serverClose(self, code: int | None = None) -> None:  # noqa: N802 (Daphne names it)
+        """Close with ``code``; autobahn lets an application say 1000 and 3000–4999, and raises for 1009 and 1013."""
+        if code in (Close.TOO_BIG, Close.OVERLOADED) and self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code=int(code))
+        else:
+            super().serverClose(code)

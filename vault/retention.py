@@ -1,0 +1,24 @@
+"""Account data goes when nobody needs it any more."""
+
+import datetime
+
+from django.db import transaction
+from django.db.models.functions import Coalesce
+
+from orders.models import ENDED
+from vault.models import GameAccount
+
+
+def accounts_expire(*, ended_before: datetime.datetime, batch: int) -> int:
+    """Erase the account data of orders that ended before a moment; return of how many. Each batch is a transaction.
+
+    An order whose end was written past the services has no moment of it: the last change of the data stands for it.
+    """
+    erased = 0
+    ended = GameAccount.objects.filter(order__status__in=ENDED).annotate(end=Coalesce("order__ended_at", "changed_at"))
+    while True:
+        with transaction.atomic():
+            keys = list(ended.filter(end__lt=ended_before).order_by("pk").values_list("pk", flat=True)[:batch])
+            erased += GameAccount.objects.filter(pk__in=keys).delete()[0]
+        if not keys:
+            return erased
