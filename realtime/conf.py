@@ -22,6 +22,8 @@ class Limits:
     """Handshakes a second that an address may make for long."""
     address_strangers: int = 64
     """Sockets of an address that have not proven who they are."""
+    process_sockets: int = 10_000
+    """Sockets, event streams and waiting polls that one process serves; more are told 1013, or 503 over HTTP."""
     lease_seconds: float = 30.0
     """For how long a process that died keeps the places of its sockets; renewed three times as often."""
     shared_timeout: float = 0.5

@@ -109,6 +109,9 @@ class SyncConsumer(RefusingConsumer):
         protocol = f"{self._feed.name}-sync.v1"
         self._speaks = protocol in self.scope.get("subprotocols", ())
         await self.accept(protocol if self._speaks else None)
+        if Quotas.current().is_crowded():
+            await self._end(Close.OVERLOADED)
+            return
         ticket = ticket_in(self.scope)
         if ticket:
             await self._open(ticket, None, started)
@@ -131,12 +134,12 @@ class SyncConsumer(RefusingConsumer):
                 claim = await reader.redeem(ticket) if ticket else claim
                 over = Quotas.current().is_full(claim) if claim else None
                 user = None if over else await self._user(claim, is_new=bool(ticket))
+                if user is not None:
+                    over = await self._place.belong(str(user.pk), claim)
         except DatabaseError as error:
             failed("who opens a socket", error)
             await self.refuse(Close.INTERNAL, started)
             return
-        if user is not None:
-            over = await self._place.belong(str(user.pk), claim)
         if over is not None:
             await self._say_goodbye(Close.LIMITED, over)
             await self.refuse(Close.LIMITED, started)

@@ -34,7 +34,8 @@ class Place:
     def __init__(self, quotas: "Quotas", address: str, *, is_free: bool) -> None:
         self.lease, self.keys, self.address, self.is_free = quotas.new_lease(), list[str](), address, is_free
         self._quotas = quotas
-        self._end = weakref.finalize(self, quotas.give_back, self.lease, self.keys)
+        quotas.places += 1
+        self._end = weakref.finalize(self, quotas.left, self.lease, self.keys)
         self._end.atexit = False
 
     async def belong(self, account: str, claim: Claim | None) -> Over | None:
@@ -65,9 +66,23 @@ class Quotas:
 
     def __init__(self) -> None:
         self._rates, self._tally = Rates(), Tally()
+        self.places = 0
+        """How many places this process has given out, whoever they are for."""
         self._open: dict[str, int] = {}
         """How many places are held under each key; a key without any is not there."""
         self._name, self._numbers = secrets.token_hex(8), count(1)
+
+    def is_crowded(self) -> bool:
+        """Return whether this process serves more than it may: the last one who came is to try elsewhere."""
+        crowded = self.places > conf.current().limits.process_sockets
+        if crowded:
+            metrics.over_limits.labels("process", "alone").inc()
+        return crowded
+
+    def left(self, lease: str, keys: list[str]) -> None:
+        """End a place, and what its ``lease`` holds."""
+        self.places -= 1
+        self.give_back(lease, keys)
 
     def new_lease(self) -> str:
         return f"{self._name}:{next(self._numbers)}"

@@ -79,6 +79,9 @@ async def arrived(request: HttpRequest) -> Place:
     found = await Quotas.current().arrive(address_of(request))
     if isinstance(found, Over):
         raise too_much(found)
+    if Quotas.current().is_crowded():
+        found.leave()
+        raise Refusal(503, "overloaded", "This server has more than it can do. Try again.", retry_after=5)
     return found
 
 

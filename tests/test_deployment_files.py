@@ -11,7 +11,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 STOCK_COMMAND = "daphne -b 0.0.0.0 -p 8000 gameBoosterss.asgi:application"
-READERS = {"text", "required", "flag", "number", "choice", "names", "networks", "keys", "sealing_keys", "database"}
+READERS = {"text", "required", "flag", "number", "choice"}
+READERS |= {"names", "networks", "keys", "sealing_keys", "database"}
 SERVERS = ("redis", "postgres", "web")
 
 

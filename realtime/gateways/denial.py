@@ -30,12 +30,15 @@ class Denying:
         else:
             super().handle_reply(message)  # type: ignore[misc]
 
-    def _deny(self, status: HTTPStatus) -> None:
-        if self.state == self.STATE_CONNECTING and hasattr(self, "handshake_deferred"):
-            denial = ConnectionDeny(code=status.value, reason=status.phrase)  # type: ignore[no-untyped-call]
-            self.handshake_deferred.errback(denial)
-            del self.handshake_deferred
-            self.server.protocol_disconnected(self)
+    def _deny(self, status: HTTPStatus) -> bool:
+        """Answer a handshake that waits; return whether one did."""
+        if self.state != self.STATE_CONNECTING or not hasattr(self, "handshake_deferred"):
+            return False
+        denial = ConnectionDeny(code=status.value, reason=status.phrase)  # type: ignore[no-untyped-call]
+        self.handshake_deferred.errback(denial)
+        del self.handshake_deferred
+        self.server.protocol_disconnected(self)
+        return True
 
     def failHandshake(  # noqa: N802 (autobahn names it)
         self,

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
-from autobahn.websocket.types import ConnectionDeny
 from daphne.ws_protocol import WebSocketProtocol
 
 from .. import conf, metrics
@@ -146,13 +146,7 @@ class Socket(Denying, WebSocketProtocol):
 
         The stock server says 403, which means "not for you", or nothing, as one of two clocks is quicker.
         """
-        if self.state != self.STATE_CONNECTING or not hasattr(self, "handshake_deferred"):
-            return False
-        denial = ConnectionDeny(code=503, reason="Service Unavailable")  # type: ignore[no-untyped-call]
-        self.handshake_deferred.errback(denial)
-        del self.handshake_deferred
-        self.server.protocol_disconnected(self)
-        return True
+        return self._deny(HTTPStatus.SERVICE_UNAVAILABLE)
 
     def onAutoPingTimeout(self) -> None:  # noqa: N802
         """Say why a silent peer is left, then leave him; the stock server cuts the line."""

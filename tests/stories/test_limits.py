@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import websockets
 from asgiref.sync import sync_to_async
 
 from gameBoosterss.development.engines import Valkey
@@ -181,6 +182,41 @@ async def test_a_poll_that_waits_holds_a_place_and_gives_it_back(two: list[Serve
     await eventually(is_full)
     assert [(await wait).status for wait in waits] == [304, 304, 304]
     await eventually(lambda: lets_in(two[1], people.client, at=next(addresses)))
+
+
+async def test_a_process_serves_what_it_can_and_sends_the_others_elsewhere(
+    db: None, valkeys: Valkey, tmp_path: Path
+) -> None:
+    people = await sync_to_async(cast)()
+    path = f"{ALL}{people.order.pk}/"
+    with house(tmp_path, valkeys, "server", process_sockets=2) as [server]:
+        async with (
+            entered(server, ALL, people.client, at="192.0.2.90") as watch,
+            server.watch(path, people.booster) as plain,
+        ):
+            assert (await watch.next())["type"] == "welcome"
+            assert (await plain.next())["version"]
+            async with server.watch(path, people.manager) as other:
+                assert (await other.closed(), other.frames) == (1013, [])
+            async with entered(server, ALL, people.manager, at="192.0.2.90") as other:
+                assert await other.closed() == 1013
+                (goodbye,) = other.frames
+                assert (goodbye["code"], goodbye["reconnect"]) == (1013, True)
+                assert goodbye["retry_after_ms"] >= 5000
+            reply = await asked(
+                server, f"/api{ALL.removeprefix('/ws')}{people.order.pk}/stream", people.manager, at="192.0.2.90"
+            )
+            assert (reply.status, reply.json()["error"]["code"]) == (503, "overloaded")
+            assert int(reply.headers["retry-after"]) >= 5
+
+        async def is_let_in() -> bool:
+            async with server.watch(path, people.manager) as other:
+                try:
+                    return bool((await other.next())["version"])
+                except websockets.ConnectionClosed:
+                    return False
+
+        await eventually(is_let_in)
 
 
 async def test_only_a_listed_proxy_is_believed(db: None, valkeys: Valkey, two: list[Server], tmp_path: Path) -> None:
