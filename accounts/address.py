@@ -1,19 +1,18 @@
 """From which address somebody asks."""
 
-import ipaddress
-
 from django.http import HttpRequest
+
+from realtime import address
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """Return the address at the other end of the line; ``None`` where there is none, as behind a Unix socket.
+    """Return the address that limits count; ``None`` where there is none, as behind a Unix socket.
+
+    Behind a proxy of ``TRUSTED_PROXIES`` it is the client's; of IPv6 the /64.
 
     >>> request = HttpRequest()
     >>> request.META["REMOTE_ADDR"] = "192.0.2.7"
     >>> address_of(request)
     '192.0.2.7'
     """
-    try:
-        return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "").partition("%")[0]))
-    except ValueError:
-        return None
+    return address.address_of(request) or None

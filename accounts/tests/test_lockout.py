@@ -81,6 +81,14 @@ def test_a_header_that_anybody_can_send_is_no_address():
     assert tried("right", **{"X-Forwarded-For": "203.0.113.99"}).status_code == 429
 
 
+def test_behind_a_listed_proxy_each_client_has_his_own_tries(settings):
+    settings.REALTIME = {**settings.REALTIME, "TRUSTED_PROXIES": [HERE]}
+    for _ in range(10):
+        tried(**{"X-Forwarded-For": "203.0.113.1"})
+    assert tried("right", **{"X-Forwarded-For": "203.0.113.99, 203.0.113.1"}).status_code == 429
+    assert tried("right", **{"X-Forwarded-For": "203.0.113.2"}).status_code == 302
+
+
 def test_tries_meanwhile_do_not_make_it_longer_and_afterwards_it_is_over():
     locked()
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=10))

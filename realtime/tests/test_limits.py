@@ -356,7 +356,7 @@ async def test_a_stream_that_never_begins_gives_its_place_back(settings: Setting
     refused = await asked()
     assert (refused.status_code, refused["Retry-After"]) == (429, "5")
     assert refused.json()["error"]["code"] == "too_many"
-    streams.pop().close()
+    streams[0].close()
 
     async def is_free() -> bool:
         return bool((await asked()).status_code == 200)

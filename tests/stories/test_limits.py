@@ -5,7 +5,6 @@ The shared count is a Valkey of the stories' own, limits are shrunk, and each st
 
 import asyncio
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from gameBoosterss.development.engines import Valkey
 from tests.engines import child_environment, own_valkey
 from tests.knocking import SYNC, asked, code_of, entered, knocked
 from tests.people import cast
-from tests.server import Server, running, session_of
+from tests.server import Server, Uvicorn, running, session_of
 from tests.streams import source
 
 NEVER = 0.001
@@ -280,16 +279,6 @@ async def test_without_the_shared_count_each_process_counts_alone(db: None, tmp_
                 await watch.socket.close()
             await eventually(lambda: lets_in(other, people.client, at="192.0.2.60"))
         assert "counts alone" in one.log.read_text()
-
-
-class Uvicorn(Server):
-    """The same application on the other server."""
-
-    @property
-    def command(self) -> list[str | Path]:
-        # It would believe X-Forwarded-For of loopback by itself.
-        options = ["--host", "127.0.0.1", "--port", str(self.port), "--no-proxy-headers"]
-        return [sys.executable, "-m", "uvicorn", *options, self.application]
 
 
 async def test_uvicorn_refuses_alike(two: list[Server], tmp_path: Path) -> None:
