@@ -35,8 +35,8 @@ KINDS = [*ENDLESS, *SILENT, "half a handshake"]
 class Attacker:
     """One of ``KINDS``: comes, does what he does until he is put out, and comes again ``after`` seconds."""
 
-    def __init__(self, server: Server, kind: str, opened: bytes, number: int) -> None:
-        self.server, self.kind, self.opened = server, kind, opened
+    def __init__(self, port: int, kind: str, opened: bytes, number: int) -> None:
+        self.port, self.kind, self.opened = port, kind, opened
         self.random = Random(number)
         self.address = f"127.0.1.{1 + number % 40}"
         self.times = 0
@@ -44,7 +44,7 @@ class Attacker:
     async def come(self) -> None:
         """Attack once, to the end."""
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.server.port, local_addr=(self.address, 0), limit=2**16
+            "127.0.0.1", self.port, local_addr=(self.address, 0), limit=2**16
         )
         try:
             await self._attack(reader, writer)
@@ -84,9 +84,10 @@ class Attacker:
             await asyncio.sleep(after * self.random.uniform(0.5, 1.5))
 
 
-def crowd(server: Server, kind: str, sessions: list[str], order: int, many: int) -> list[Attacker]:
-    """Return ``many`` attackers of a kind, who are ``sessions`` in turns."""
-    opened = [
-        handshake(server, f"/ws/orders/{order}/", session=session, protocol="order-sync.v1") for session in sessions
-    ]
-    return [Attacker(server, kind, opened[number % len(opened)], number) for number in range(many)]
+def handshakes(server: Server, sessions: list[str], order: int) -> list[bytes]:
+    return [handshake(server, f"/ws/orders/{order}/", session=key, protocol="order-sync.v1") for key in sessions]
+
+
+def crowd(port: int, kind: str, opened: list[bytes], many: int) -> list[Attacker]:
+    """Return ``many`` attackers of a kind, who come with ``opened`` in turns."""
+    return [Attacker(port, kind, opened[number % len(opened)], number) for number in range(many)]
