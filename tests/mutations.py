@@ -63,9 +63,9 @@ class Mutations:
                 at = self.random.randrange(len(data) or 1)
                 return data[:at] + self.random.choice(BROKEN) + data[at + self.random.randrange(3) :]
 
-    def framed(self, data: bytes) -> bytes:
-        """Return ``data`` as a client's frame: a text, or sometimes bytes."""
-        return frame(data, BINARY if self.random.random() < 0.05 else TEXT)
+    def worse(self) -> bytes:
+        """Return a client's frame that may end its socket: ``text``, or the same as bytes."""
+        return frame(self.text(), BINARY if self.random.random() < 0.1 else TEXT)
 
     def _change(self, made: dict[str, Any]) -> None:
         place, key = self._place(made)

@@ -11,13 +11,14 @@ from tests.server import ROOT
 ROWS = {
     "capture": ["a save, by triggers", "a save, by the ORM", "what triggers add", "eight writers, by triggers"],
     "capture --sqlite": ["a save, by the ORM"],
+    "attack": ["alone: p99, before oversize", "beside oversize: p99, of that alone"],
     "delivery": ["100/s: commit to the broker, p99", "1 000/s: came by a socket of Daphne"],
     "latency": ["here: arrived", "usual stack: lost", "p99 here, from the commit, of the usual stack's"],
     "watchers": ["here: arrived", "usual stack, core layer: arrived", "usual stack, pub/sub layer: arrived"],
 }
 
 
-LONG = {"delivery", "watchers"}
+LONG = {"attack", "delivery", "watchers"}
 """Half a minute each; what they share with ``latency`` runs with it."""
 
 

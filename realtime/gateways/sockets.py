@@ -13,9 +13,14 @@ from ..protocol.closing import Close
 from .denial import Denying
 from .flow import Flow, hold_little
 
-WAITING_MESSAGES = 32
-WAITING_BYTES = 64 * 1024
+WAITING_MESSAGES = 16
+WAITING_BYTES = 16 * 1024
 """What waits for an application; with more the line is not read. The stock server queues all that comes."""
+
+HELD_BYTES = 2 * 1024 * 1024
+HELD_BYTES_OF_ONE = 4 * 1024
+"""What a process holds of messages that are not complete, of all sockets together; beyond it a socket that brings more,
+and has brought this much of its message, is closed with 1013."""
 
 
 def paced(application: Any) -> Any:
@@ -48,6 +53,9 @@ class Socket(Denying, WebSocketProtocol):
     _is_deaf = False
     _began: float | None = None
     """When the message began that is not complete yet."""
+    _held = 0
+    """Bytes that are here of it."""
+    held_by_all = 0
 
     def onOpen(self) -> None:  # noqa: N802 (autobahn names these)
         super().onOpen()
@@ -85,9 +93,25 @@ class Socket(Denying, WebSocketProtocol):
             self._shut(Close.LIMITED)
         super().onFrameBegin()
 
+    def onMessageFrameData(self, payload: bytes) -> None:  # noqa: N802
+        super().onMessageFrameData(payload)
+        self._held += len(payload)
+        Socket.held_by_all += len(payload)
+        if Socket.held_by_all > HELD_BYTES and self._held > HELD_BYTES_OF_ONE:
+            self._shut(Close.OVERLOADED)
+
+    def _let_go(self) -> None:
+        self._began = None
+        Socket.held_by_all -= self._held
+        self._held = 0
+
+    def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:  # noqa: N802, N803
+        self._let_go()
+        super().onClose(wasClean, code, reason)
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         super().onMessage(payload, isBinary)
-        self._began = None
+        self._let_go()
         self._waiting_messages += 1
         self._waiting_bytes += len(payload)
         if self._is_full():
@@ -125,6 +149,8 @@ class Socket(Denying, WebSocketProtocol):
         metrics.refused.labels(str(code.value)).inc()
         self.sendCloseFrame(code=int(code))
         self.transport.pauseProducing()
+        self.message_data: list[bytes] = []
+        self._let_go()
 
     def _max_message_size_exceeded(self, *_: Any) -> None:
         self._shut(Close.TOO_BIG)

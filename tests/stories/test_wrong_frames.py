@@ -56,11 +56,11 @@ class Talker:
         frames = Frames()
         while self.said < many:
             make = self.mutations
-            writer.write(b"".join(make.framed(make.object()) for _ in range(BATCH)))
+            writer.write(b"".join(frame(make.object()) for _ in range(BATCH)))
             if not await self._is_answered(reader, writer, frames):
                 return
             self.said += BATCH
-            writer.write(make.framed(make.text()))
+            writer.write(make.worse())
             self.said += 1
             if not await self._is_answered(reader, writer, frames):
                 return
