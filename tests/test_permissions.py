@@ -21,6 +21,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "extend": {"desired": {"rank": "Master"}},
     "reprice": {"actual_price": "400.00", "booster_price": "200.00", "reason": "agreed"},
     "drop": {"reason": "asked for"},
+    "dispute": {"reason": "nothing was played"},
+    "resolve": {"outcome": "refunded", "reason": "agreed"},
     "write_note": {"note": "Mornings, please."},
 }
 ODD = ("-1", "1e3", "٣", str(2**63), "%00")

@@ -11,6 +11,10 @@ DOCUMENT = ROOT / "docs" / "reference" / "permissions.md"
 ENDPOINTS = {
     "/api/me": "himself",
     "/api/orders": "his own; staff: all; a booster with `board=available`: those he may claim",
+    "/api/orders/{key}/disputes": "who sees the order, but no prospect",
+    "/api/orders/{key}/account": "its client; its booster while he plays",
+    "/api/orders/{key}/account/read": "its client; its booster while he plays; each reading is written down",
+    "/api/orders/{key}/account/erase": "its client",
     "/api/orders/{key}/transactions": "his own rows of an order that he sees; staff: all of it",
     "/api/wallet": "his own sums",
     "/api/wallet/transactions": "his own rows; staff: all",
