@@ -13,6 +13,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.test import override_settings
 from playwright.async_api import Locator, Page, expect
 
@@ -88,6 +89,7 @@ async def test_a_managers_list_follows_a_reassignment(desk: Desk, people: Cast) 
     of_booster = await opened(desk, people.manager, f"/?booster={people.booster.username}")
     booster = await opened(desk, people.booster)
 
+    @transaction.atomic  # one version: between two the booster could find it under “Available”, and be told that
     def reassign() -> None:
         order_release(order_id=people.order.pk, by=people.manager)
         order_assign(order_id=people.order.pk, booster=people.other_booster, by=people.manager)
