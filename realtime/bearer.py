@@ -5,22 +5,16 @@ front, and take the old one away when its tokens have expired.
 """
 
 import time
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
-from django.utils.functional import SimpleLazyObject
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from . import conf
 from .exceptions import NoTokenKey
-from .identity import Claim, accounts, proof_of
+from .identity import Claim, proof_of
 
 ALGORITHM = "HS256"
 MOST_CHARS = 4096
@@ -67,40 +61,3 @@ def _claim(token: str) -> Claim | None:
 
 def _key(header: Any) -> OctKey:
     return OctKey.import_key(conf.current().token_keys[header.headers()["kid"]])
-
-
-class BearerMiddleware:
-    """A request with ``Authorization: Bearer`` is made by the token's account, and by nobody when the token is bad.
-
-    Stands after ``AuthenticationMiddleware``. No page of another site can make a browser send the header, so such a
-    request needs no CSRF token; the session's cookie beside it does not count.
-    """
-
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() == "bearer":
-            _rest_on(claim_in(token.strip()), request)
-        return self.get_response(request)
-
-
-def _rest_on(claim: Claim | None, request: Any) -> None:
-    """Have ``request`` be made by whom ``claim`` stands for; read when it is asked, and once."""
-    found: list[Any] = []
-
-    def user() -> Any:
-        if not found:
-            found.append(accounts([claim]).get(claim) if claim else None)
-        return found[0] or AnonymousUser()
-
-    request.claim = claim
-    request.user = SimpleLazyObject(user)
-    request.auser = sync_to_async(user)
-    request._dont_enforce_csrf_checks = True

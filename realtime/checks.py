@@ -20,7 +20,9 @@ from .feeds import Feed, Many, Record, Slot, all_feeds
 
 @register("realtime")
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """E001 unknown key · E002 broker that cannot be imported · E003 no such choice · E006 no database · E007 type."""
+    """E001 unknown key · E002 broker that cannot be imported · E003 no such choice · E006 no database · E007 type
+    · E008 authenticator.
+    """
     found: list[CheckMessage] = []
     for key, nearest in conf.unknown_keys():
         hint = f"Did you mean {nearest!r}?" if nearest else f"Known keys: {', '.join(conf.known_keys())}."
@@ -38,6 +40,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     if not is_broker:
         hint = "Name a subclass of realtime.brokers.base.Broker by its dotted path."
         found.append(Error(f"REALTIME['BROKER'] = {current.broker!r} is no broker.", hint=hint, id="realtime.E002"))
+    found += _unusable_authenticators(current.authenticators)
     if current.database not in settings.DATABASES:
         hint = f"One of {', '.join(settings.DATABASES)}."
         found.append(
@@ -51,6 +54,17 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
             hint = " or ".join(map(repr, choices)) + "."
             found.append(Error(f"REALTIME[{key!r}] = {value!r}.", hint=hint, id="realtime.E003"))
     return found
+
+
+def _unusable_authenticators(paths: Sequence[str]) -> Iterator[CheckMessage]:
+    for path in paths:
+        try:
+            made = import_string(path)()
+        except (ImportError, TypeError):
+            made = None
+        if not all(hasattr(made, name) for name in ("is_ambient", "is_shown", "claim")):
+            hint = "Name a class with the members of realtime.credentials.Authenticator by its dotted path."
+            yield Error(f"REALTIME['AUTHENTICATORS'] has {path!r}, which is none.", hint=hint, id="realtime.E008")
 
 
 @register("realtime")

@@ -86,6 +86,8 @@ class Settings:
     """How long a ticket may be shown after it was issued."""
     auth_seconds: float = 5.0
     """How long a socket of the sync dialect may stay without saying who it is."""
+    authenticators: tuple[str, ...] = ("realtime.credentials.Bearer", "realtime.credentials.Session")
+    """Dotted paths of classes that read a proof out of a handshake or a request; the first that finds one decides."""
     token_keys: dict[str, str] = field(default_factory=dict)
     """Keys of bearer tokens, by name: the first signs, all are taken. None: no token is taken."""
     heartbeat_seconds: float = 25.0
@@ -165,6 +167,7 @@ _WANTED: dict[Any, str] = {
     float: "a number, 0 or more",
     dict[str, str]: "a dictionary of names and keys, each of 32 characters or more",
     list[str]: "a list of addresses, networks such as 10.0.0.0/8, and 'unix'",
+    tuple[str, ...]: "a list of dotted paths",
     Limits: f"a dictionary, or one of {', '.join(map(repr, PROFILES))}",
 }
 
@@ -176,6 +179,8 @@ def _fits(value: Any, kind: Any) -> bool:
         return isinstance(value, dict) and all(isinstance(key, str) and len(key) >= 32 for key in value.values())
     if kind == list[str]:
         return isinstance(value, list | tuple) and all(map(_is_network, value))
+    if kind == tuple[str, ...]:
+        return isinstance(value, list | tuple) and all(isinstance(path, str) for path in value)
     if isinstance(value, bool):
         return False
     return isinstance(value, int) and value >= 1 if kind is int else isinstance(value, int | float) and value >= 0

@@ -14,7 +14,7 @@ from django.db import Error as DatabaseError
 
 from . import conf, metrics
 from .address import address_in
-from .credentials import bearer_in, claim_without_ticket, ticket_in
+from .credentials import claim_without_ticket, is_unambient, ticket_in
 from .feeds import Feed, Viewer, feed_named
 from .gateways.base import Dialect
 from .hub import Hub
@@ -117,7 +117,7 @@ class SyncConsumer(RefusingConsumer):
             await self._open(ticket, None, started)
             return
         claim = claim_without_ticket(self.scope)
-        if claim is None and self._speaks and not bearer_in(self.scope):
+        if claim is None and self._speaks and not is_unambient(self.scope):
             self._nobody_yet = asyncio.get_running_loop().call_later(settings.auth_seconds, self._nobody_came)
         else:
             await self._open("", claim, started)
@@ -158,7 +158,7 @@ class SyncConsumer(RefusingConsumer):
         """Return who opens this socket, ``None`` for nobody; a middleware may have found him already."""
         if claim is None:
             return None
-        if not is_new and "user" in self.scope and not bearer_in(self.scope):
+        if not is_new and "user" in self.scope and not is_unambient(self.scope):
             return self.scope["user"]
         return (await Hub.current().start().accounts([claim])).get(claim)
 

@@ -1,15 +1,66 @@
-"""What a handshake or a request brings to say who it is: a ticket, a bearer token, or what its session claims."""
+"""What a handshake or a request brings to say who it is: a ticket, or what one of ``AUTHENTICATORS`` knows to read."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from typing import Any, ClassVar, Protocol
 
-from . import bearer
-from .identity import Claim, claim_in
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.functional import SimpleLazyObject
+from django.utils.module_loading import import_string
+
+from . import bearer, conf, identity
+from .identity import Claim, accounts
 
 TICKET = "ticket."
+Scope = Mapping[str, Any]
 
 
-def ticket_in(scope: Mapping[str, Any]) -> str:
+class Authenticator(Protocol):
+    """A way to say who one is. ``scope`` is ASGI's, of a socket; of a request it has the ``headers`` only.
+
+    Reads no database: whether a claim holds is asked for many at once, and again while a socket is open.
+    """
+
+    is_ambient: ClassVar[bool]
+    """Whether browsers add it by themselves, as they do cookies: then the ``Origin`` must be ours."""
+
+    def is_shown(self, scope: Scope) -> bool:
+        """Return whether the scope brings this kind of proof, good or bad; the first that is shown decides."""
+        ...
+
+    def claim(self, scope: Scope) -> Claim | None:
+        """Return what is claimed by it; ``None`` where it is no proof: then it is nobody who asks."""
+        ...
+
+
+class Bearer:
+    """The token of ``Authorization: Bearer``."""
+
+    is_ambient: ClassVar[bool] = False
+
+    def is_shown(self, scope: Scope) -> bool:
+        return bool(bearer_in(scope))
+
+    def claim(self, scope: Scope) -> Claim | None:
+        return bearer.claim_in(bearer_in(scope))
+
+
+class Session:
+    """The session's cookie, or the user whom a middleware has put into the scope."""
+
+    is_ambient: ClassVar[bool] = True
+
+    def is_shown(self, scope: Scope) -> bool:
+        return identity.claim_in(scope) is not None
+
+    def claim(self, scope: Scope) -> Claim | None:
+        return identity.claim_in(scope)
+
+
+def ticket_in(scope: Scope) -> str:
     """Return the ticket among the subprotocols that a client offers; '' where there is none.
 
     >>> ticket_in({"subprotocols": ["order-sync.v1", "ticket.abc"]}), ticket_in({})
@@ -19,7 +70,7 @@ def ticket_in(scope: Mapping[str, Any]) -> str:
     return next(offered, "").removeprefix(TICKET)
 
 
-def bearer_in(scope: Mapping[str, Any]) -> str:
+def bearer_in(scope: Scope) -> str:
     """Return the token of the ``Authorization`` header; '' where there is none.
 
     >>> bearer_in({"headers": [(b"authorization", b"Bearer a.b.c")]}), bearer_in({"headers": [(b"host", b"b")]})
@@ -32,12 +83,63 @@ def bearer_in(scope: Mapping[str, Any]) -> str:
     return ""
 
 
-def are_unambient(scope: Mapping[str, Any]) -> bool:
-    """Return whether a handshake brings what no page of another site could: a browser adds neither by itself."""
-    return bool(ticket_in(scope) or bearer_in(scope))
+def shown_in(scope: Scope) -> Authenticator | None:
+    """Return the first authenticator whose proof ``scope`` brings; ``None``: it brings none."""
+    known = _authenticators(tuple(conf.current().authenticators))
+    return next((found for found in known if found.is_shown(scope)), None)
 
 
-def claim_without_ticket(scope: Mapping[str, Any]) -> Claim | None:
-    """Return what a scope claims by its token, or by its session where it has none. A token that is bad is nobody's."""
-    token = bearer_in(scope)
-    return bearer.claim_in(token) if token else claim_in(scope)
+def is_unambient(scope: Scope) -> bool:
+    """Return whether a proof decides that no browser adds by itself; a ticket apart."""
+    shown = shown_in(scope)
+    return shown is not None and not shown.is_ambient
+
+
+def claim_without_ticket(scope: Scope) -> Claim | None:
+    """Return what a scope claims by anything but a ticket. A proof that is bad is nobody's."""
+    shown = shown_in(scope)
+    return shown.claim(scope) if shown else None
+
+
+@cache
+def _authenticators(paths: tuple[str, ...]) -> tuple[Authenticator, ...]:
+    return tuple(import_string(path)() for path in paths)
+
+
+class CredentialsMiddleware:
+    """A request with a proof that no browser adds by itself is made by whom it stands for; by nobody when it is bad.
+
+    Stands after ``AuthenticationMiddleware``. No page of another site can make a browser send such a proof, so the
+    request needs no CSRF token; the session's cookie beside it does not count.
+    """
+
+    sync_capable = async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        sent = request.headers.items()
+        scope = {"headers": [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in sent]}
+        shown = shown_in(scope)
+        if shown is not None and not shown.is_ambient:
+            _rest_on(shown.claim(scope), request)
+        return self.get_response(request)
+
+
+def _rest_on(claim: Claim | None, request: Any) -> None:
+    """Have ``request`` be made by whom ``claim`` stands for; read when it is asked, and once."""
+    found: list[Any] = []
+
+    def user() -> Any:
+        if not found:
+            found.append(accounts([claim]).get(claim) if claim else None)
+        return found[0] or AnonymousUser()
+
+    request.claim = claim
+    request.user = SimpleLazyObject(user)
+    request.auser = sync_to_async(user)
+    request._dont_enforce_csrf_checks = True

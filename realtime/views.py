@@ -48,8 +48,9 @@ class Refusal(Exception):
 async def claim_in_request(request: HttpRequest) -> Claim:
     """Return on whose account, and on which session or token, a request rests."""
     token: Claim | None = getattr(request, "claim", None)
-    claim = token or claim_of(await request.auser(), getattr(request, "session", None))
-    if claim is None:
+    user = await request.auser()
+    claim = token or claim_of(user, getattr(request, "session", None))
+    if claim is None or not user.is_authenticated:  # what a token claims need not hold any more
         raise Refusal(401, "not_authenticated", "Log in and send the session cookie, or send a bearer token.")
     return claim
 

@@ -6,7 +6,7 @@ from channels.security.websocket import OriginValidator, WebsocketDenier
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from ..credentials import are_unambient
+from ..credentials import is_unambient, ticket_in
 
 
 class AllowedOrigins(OriginValidator):
@@ -29,7 +29,7 @@ class AllowedOrigins(OriginValidator):
         has_body = any(name in (b"transfer-encoding", b"content-length") for name, _ in scope["headers"])
         if len(origins) > 1 or has_body or not self._is_ours(scope["headers"]):
             return await WebsocketDenier()(scope, receive, send)
-        if not origins and are_unambient(scope):
+        if not origins and (ticket_in(scope) or is_unambient(scope)):
             return await self.application(scope, receive, send)
         return await super().__call__(scope, receive, send)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,17 +25,18 @@ async def connect_as(
     session: str | None = None,
     ticket: str = "",
     bearer: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncIterator["Socket"]:
     """Open the socket ``path`` as ``user``; ``None`` is nobody. It is closed at the end of the block.
 
     ``session``: the key of a session; the socket is opened with its cookie, as a browser does, and not as ``user``.
-    So it is with ``ticket``, which goes along as a subprotocol, and with the token ``bearer``.
+    So it is with ``ticket``, which goes along as a subprotocol, with the token ``bearer``, and with other ``headers``.
     ``application``: an ASGI application for sockets; default: the addresses of all feeds (``realtime.routing``).
     ``protocol``: the subprotocol, such as ``order-sync.v1`` for the sync dialect.
     The test must commit (``TransactionTestCase``, pytest's ``transactional_db``): the hub reads on a connection of
     its own.
     """
-    socket = Socket(user, path, application, patience, protocol, session, ticket, bearer)
+    socket = Socket(user, path, application, patience, protocol, session, ticket, bearer, headers)
     await socket.open()
     try:
         yield socket
@@ -56,6 +57,7 @@ class Socket:
         session: str | None = None,
         ticket: str = "",
         bearer: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         from channels.routing import URLRouter
         from channels.testing import WebsocketCommunicator
@@ -71,6 +73,7 @@ class Socket:
 
         cookie = [] if session is None else [(b"cookie", f"{settings.SESSION_COOKIE_NAME}={session}".encode())]
         token = [(b"authorization", f"Bearer {bearer}".encode())] if bearer else []
+        others = [(name.lower().encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
         offered = [protocol] if protocol else []
         offered += [f"ticket.{ticket}"] if ticket else []
 
@@ -80,9 +83,9 @@ class Socket:
         self.code: int | None = None
         """What the server closed with."""
         self._communicator = WebsocketCommunicator(
-            behind if cookie or token or ticket else as_user,
+            behind if cookie or token or ticket or others else as_user,
             path,
-            headers=[*cookie, *token],
+            headers=[*cookie, *token, *others],
             subprotocols=offered,
         )
 
