@@ -64,8 +64,11 @@ class RefusingConsumer(AsyncWebsocketConsumer):
         raise StopConsumer
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Close the socket; autobahn takes a plain integer only."""
-        await super().close(None if code is None else int(code), reason)
+        """Close the socket; autobahn takes a plain integer only. One that its peer has just left is closed already."""
+        try:
+            await super().close(None if code is None else int(code), reason)
+        except (OSError, RuntimeError) as error:  # uvicorn raises
+            logger.debug("a close came too late for its socket: %s", error)
 
     async def refuse(self, code: Close, started: float) -> None:
         """Close with ``code`` at a fixed time after ``started``, so that the time tells nothing either (I20)."""

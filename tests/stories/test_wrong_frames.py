@@ -56,27 +56,29 @@ class Talker:
         frames = Frames()
         while self.said < many:
             make = self.mutations
-            writer.write(b"".join(frame(make.object()) for _ in range(BATCH)))
-            if not await self._is_answered(reader, writer, frames):
+            said = b"".join(frame(make.object()) for _ in range(BATCH))
+            if not await self._is_answered(said, reader, writer, frames):
                 return
             self.said += BATCH
-            writer.write(make.worse())
             self.said += 1
-            if not await self._is_answered(reader, writer, frames):
+            if not await self._is_answered(make.worse(), reader, writer, frames):
                 return
 
-    async def _is_answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, frames: Frames) -> bool:
-        """Return whether the socket is open still: it answers, in the plain dialect a ping of the protocol's."""
+    async def _is_answered(
+        self, said: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, frames: Frames
+    ) -> bool:
+        """Say ``said``, and return whether the socket is open after it: then it answers, in the plain dialect a ping of
+        the protocol's. All is one write: a second one may find the line closed, and asyncio forgets what came before.
+        """
         token = str(self.said).encode()
-        writer.write(frame(b'{"type":"ping","n":' + token + b"}") if self.speaks else frame(token, 0x9))
+        writer.write(said + (frame(b'{"type":"ping","n":' + token + b"}") if self.speaks else frame(token, 0x9)))
         wanted = (TEXT, b'{"type":"pong","n":' + token + b"}") if self.speaks else (0xA, token)
         while data := await rest_of(reader):
-            for each in frames.feed(data):
-                if each == wanted:
-                    return True
-                if each[0] == CLOSE:
-                    self.codes.append(int.from_bytes(each[1][:2]))
-                    return False
+            came = list(frames.feed(data))  # all of it: a generator that is left keeps no rest
+            codes = [int.from_bytes(payload[:2]) for opcode, payload in came if opcode == CLOSE]
+            self.codes += codes
+            if codes or wanted in came:
+                return not codes
         raise AssertionError(f"a socket was cut without a code after {self.said} frames")
 
 
