@@ -85,9 +85,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A quick password hash: tests log in hundreds of times."""
+    """A quick password hash: tests log in hundreds of times. And a database that is emptied quickly."""
     from django.conf import settings
 
+    from tests import emptying
+
+    emptying.install()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
