@@ -210,9 +210,12 @@ class Player:
     async def _return(self, watcher: Watcher, how: str) -> None:
         """Come back with ``have``, as a good client, or with other cursors than its own."""
         mirror = watcher.mirror
+        heads = self._world.versions()
         for key, frame in mirror.records.items():
+            # Ahead of the database, and not of what is held: that would claim another state's version.
+            began = max(frame["version"], heads.get(f"delivery.{key}", 0)) if how == "ahead" else frame["version"]
             by = {"older": -2, "ahead": 3}.get(how, 0)
-            mirror.records[key] = {**frame, "version": max(0, frame["version"] + by)}
+            mirror.records[key] = {**frame, "version": max(0, began + by)}
         if how == "other epoch":
             mirror.epoch = "other"
         await watcher.join(self._world.versions(), mirror.have() if mirror.records else None)
