@@ -21,7 +21,7 @@ def install() -> None:
 
 def _handle(command: Any, **options: Any) -> None:
     alias = options["database"]
-    if options["reset_sequences"] or not _can_switch_triggers_off(alias):
+    if options.get("reset_sequences", True) or not _can_switch_triggers_off(alias):
         _stock(command, **options)
         return
     connection = connections[alias]
