@@ -62,8 +62,10 @@ class Batch(Generic[Key, Value]):
             self._reading = None
 
     async def _wait_for_more(self) -> None:
+        now = asyncio.get_running_loop().time
+        until = now() + self.TOGETHER
         for _ in range(round(self.TOGETHER * 1000)):
-            if not self._expecting():
+            if not self._expecting() or now() >= until:
                 return
             await asyncio.sleep(0.001)
 

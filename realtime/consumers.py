@@ -36,7 +36,19 @@ class RefusingConsumer(AsyncWebsocketConsumer):
     """Closes with 4404 whatever comes: what is not there and what is not yours look the same."""
 
     channel_layer_alias = ""  # the hub listens for all: no channel, and no SUBSCRIBE, a socket
-    _place: Place
+    _place: Place | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        """Whatever ends it, a cancelled task and an error too: it leaves."""
+        try:
+            return await super().__call__(scope, receive, send)
+        finally:
+            self.leave()
+
+    def leave(self) -> None:
+        """Forget the socket, and give its place back."""
+        if self._place is not None:
+            self._place.leave()
 
     async def connect(self) -> None:
         started = time.monotonic()
@@ -77,7 +89,6 @@ class RefusingConsumer(AsyncWebsocketConsumer):
         await self.close(code)
 
     async def websocket_disconnect(self, message: Any) -> None:
-        self._place.leave()
         raise StopConsumer
 
 
@@ -133,11 +144,11 @@ class SyncConsumer(RefusingConsumer):
         """Serve who shows ``ticket``, or whom ``claim`` stands for; refuse nobody, and who may not see the record."""
         feed, text = self._feed, self._key_text(self._feed)
         try:
-            with Hub.current().visit() as reader:  # who is on his way in is nobody's member yet
+            with Hub.current().visit(arriving=True) as reader:  # who is on his way in is nobody's member yet
                 claim = await reader.redeem(ticket) if ticket else claim
                 over = Quotas.current().is_full(claim) if claim else None
                 user = None if over else await self._user(claim, is_new=bool(ticket))
-                if user is not None:
+                if user is not None and self._place is not None:
                     over = await self._place.belong(str(user.pk), claim)
         except DatabaseError as error:
             failed("who opens a socket", error)
@@ -235,7 +246,7 @@ class SyncConsumer(RefusingConsumer):
         if self._speaks:
             await self.write(spoken(goodbye(code, retry_after=over.retry_after if over else 0.0)))
 
-    async def websocket_disconnect(self, message: Any) -> None:
+    def leave(self) -> None:
         if self._nobody_yet is not None:
             self._nobody_yet.cancel()
             self._nobody_yet = None
@@ -244,7 +255,7 @@ class SyncConsumer(RefusingConsumer):
         if self._member is not None:
             Hub.current().leave(self._member)
             self._member.gone()
-        await super().websocket_disconnect(message)
+        super().leave()
 
 
 class OrderSyncConsumer(SyncConsumer):

@@ -58,7 +58,7 @@ class Hub:
         self._hints: dict[str, str] = {}
         self._stale: dict[BoardOf, Speaker] = {}
         self._reader: Reader | None = None
-        self._visitors = 0
+        self._visitors = self._arriving = 0
         self._repair = Repair(self)
         self._guard = Guard(self)
         self._ear = Ear(self.deliver, self.hinted, self._repair.look_now, self._start_afresh, self._guard.suspect)
@@ -66,7 +66,7 @@ class Hub:
     def start(self) -> Reader:
         """Return the reader; listening and repair begin with the first call."""
         if self._reader is None:
-            self._reader = Reader(expecting=lambda: self._visitors > 0)
+            self._reader = Reader(expecting=lambda: self._arriving > 0)
             relay.serve()
             self.tasks.spawn(self._repair.run(self._reader, self._ear))
             self.tasks.spawn(self._ear.listen(self._reader))
@@ -74,13 +74,18 @@ class Hub:
         return self._reader
 
     @contextmanager
-    def visit(self) -> Iterator[Reader]:
-        """Lend the reader to somebody who reads and is no member; the hub does not end meanwhile."""
+    def visit(self, *, arriving: bool = False) -> Iterator[Reader]:
+        """Lend the reader to somebody who reads and is no member; the hub does not end meanwhile.
+
+        ``arriving``: he asks for a state next, and not in here, so reads of states wait for him a little.
+        """
         self._visitors += 1
+        self._arriving += arriving
         try:
             yield self.start()
         finally:
             self._visitors -= 1
+            self._arriving -= arriving
             self._end_soon()
 
     async def ready_for_boards(self) -> Reader:

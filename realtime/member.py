@@ -42,6 +42,7 @@ class Member:
         self._writing: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._write_began: float | None = None
+        self._judging: asyncio.Handle | None = None
 
     @property
     def is_ending(self) -> bool:
@@ -79,10 +80,17 @@ class Member:
             weight = self._weight(item) if len(self._outbox) else 0  # what is alone is on its way
             self._outbox.push(item, weight=weight, stalled=self._stalled_for() > self.STALLED_SECONDS)
             metrics.skipped.labels("superseded").inc(self._outbox.superseded - before)
-            if self._outbox.overflows(len(self.session.topics())):
-                self.cut(Close.TOO_SLOW)
-            else:
-                self._write_soon()
+            self._write_soon()
+            if self._outbox.is_much:
+                if self._write_began is not None:
+                    self._judge()
+                elif self._judging is None:  # the writer has had no turn since this came: no reader is to blame
+                    self._judging = asyncio.get_running_loop().call_soon(self._judge)
+
+    def _judge(self) -> None:
+        self._judging = None
+        if self._ending is None and self._outbox.overflows(len(self.session.topics())):
+            self.cut(Close.TOO_SLOW)
 
     def end(self, code: Close, *, retry_after: float = 0.0) -> None:
         """Close the socket after what waits has been written. ``retry_after``: seconds until it may come back."""

@@ -62,7 +62,8 @@ class Tally:
         self._loop = asyncio.get_running_loop()
         self.questions = Questions()
         self._last: tuple[tuple[float, int, str], GCRARateLimiter] | None = None
-        self._held: dict[tuple[str, str], None] = {}
+        self._held: dict[tuple[str, str], bool] = {}
+        """The leases that are held, and whether they are renewed: not while it is asked whether there is a place."""
         self._ended: deque[tuple[str, str]] = deque(maxlen=ENDS_AT_MOST)
         self._wake = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
@@ -88,21 +89,23 @@ class Tally:
 
         With ``None`` it is held as well: when the server is back it is told.
         """
-        self._held[key, lease] = None
+        self._held[key, lease] = False
         self._wake.set()
         if self._keeping is None:
             self._keeping = self._loop.create_task(self._keep())
         try:
-            wait = int(await self.questions.ask(TAKE, [_at(key)], [lease, most, _ttl()])) / 1000
+            wait: float | None = int(await self.questions.ask(TAKE, [_at(key)], [lease, most, _ttl()])) / 1000
         except Unanswered:
-            return None
+            wait = None
         if wait:
             self._held.pop((key, lease), None)
+        elif (key, lease) in self._held:
+            self._held[key, lease] = True
         return wait
 
     def end(self, key: str, lease: str) -> None:
         """Give the place back. From any thread; the server is told soon."""
-        if self._held.pop((key, lease), "no lease") is None:
+        if self._held.pop((key, lease), None) is not None:
             self._ended.append((key, lease))
             with suppress(RuntimeError):  # the loop is over, and with it the process: the lease ends by itself
                 self._loop.call_soon_threadsafe(self._wake.set)
@@ -137,7 +140,7 @@ class Tally:
             for began in range(0, len(leases), AT_ONCE):
                 some = leases[began : began + AT_ONCE]
                 if script == RENEW:  # some of them may have ended meanwhile
-                    some = [lease for lease in some if lease in self._held]
+                    some = [lease for lease in some if self._held.get(lease)]
                 await self.questions.ask(
                     script, [_at(key) for key, _ in some], [*arguments, *(lease for _, lease in some)]
                 )

@@ -77,6 +77,8 @@ def too_much(over: Over) -> Refusal:
 
 async def arrived(request: HttpRequest) -> Place:
     """Return a place among the strangers of the request's address, before anything is read of the database."""
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":  # a page of another site is not to use up an address
+        raise Refusal(403, "foreign", "Pages of another site may not ask for this.")
     found = await Quotas.current().arrive(address_of(request))
     if isinstance(found, Over):
         raise too_much(found)

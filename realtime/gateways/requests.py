@@ -8,7 +8,10 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.web import http
 
 from .. import conf, metrics
-from .flow import Flow, hold_little
+from .flow import LINE_BYTES, Flow, hold_little
+
+BODY_BYTES = 1024 * 1024
+"""Largest body: the stock server takes any, first onto the disk and then at once into the application's queue."""
 
 BODY_BYTES_A_SECOND = 16 * 1024
 """Each so many bytes of a body give its sender another second; of a head nothing does."""
@@ -39,8 +42,21 @@ class Line(_Channel):
 
     def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
         if not self._handlingRequest:
+            if self._body_bytes > BODY_BYTES:
+                return  # it was told so
             self._body_bytes += len(data)
+            if self._body_bytes > BODY_BYTES:
+                metrics.refused.labels("413").inc()
+                self.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
+                self.timeoutConnection()
+                return
         super().rawDataReceived(data)
+
+    def setTimeout(self, period: float | None) -> Any:  # noqa: N802
+        """The clock ends as well where Twisted ends its own: when HTTP/2 takes the line over."""
+        if period is None:
+            self._end()
+        return super().setTimeout(period)  # what it was: Twisted sets it again after the answer
 
     def allContentReceived(self) -> None:  # noqa: N802
         self._end()
@@ -55,7 +71,7 @@ class Line(_Channel):
         self._clock = self.callLater(conf.current().handshake_seconds, self._look)
 
     def _end(self) -> None:
-        self._began = None
+        self._began, self._body_bytes = None, 0
         if self._clock is not None and self._clock.active():
             self._clock.cancel()
 
@@ -92,6 +108,10 @@ class Request(WebRequest):
     """
 
     flow: Flow | None = None
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802
+        """Have more than a little of a body on the disk: Twisted keeps 100 kB of it in memory while it is not whole."""
+        super().gotLength(length if length is not None and length <= LINE_BYTES else None)
 
     def give_up(self) -> None:
         """Cut the line of an answer that will not be completed."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from daphne.ws_protocol import WebSocketProtocol
 
@@ -56,6 +56,8 @@ class Socket(Denying, WebSocketProtocol):
     _held = 0
     """Bytes that are here of it."""
     held_by_all = 0
+    holders: "ClassVar[dict[Socket, None]]" = {}
+    """Who holds more than ``HELD_BYTES_OF_ONE``, longest first: he gives way, not who comes."""
 
     def onOpen(self) -> None:  # noqa: N802 (autobahn names these)
         super().onOpen()
@@ -94,20 +96,36 @@ class Socket(Denying, WebSocketProtocol):
         super().onFrameBegin()
 
     def onMessageFrameData(self, payload: bytes) -> None:  # noqa: N802
+        if self.state != self.STATE_OPEN:
+            self.failedByMe = True  # he was told to leave: autobahn keeps nothing more of what he says
         super().onMessageFrameData(payload)
+        if self.failedByMe:
+            return  # nothing is held of it
         self._held += len(payload)
         Socket.held_by_all += len(payload)
-        if Socket.held_by_all > HELD_BYTES and self._held > HELD_BYTES_OF_ONE:
-            self._shut(Close.OVERLOADED)
+        if self._held > HELD_BYTES_OF_ONE:
+            Socket.holders.setdefault(self)
+        while Socket.held_by_all > HELD_BYTES and Socket.holders:
+            oldest = next(iter(Socket.holders))
+            oldest._shut(Close.OVERLOADED)
+            oldest._let_go()
 
     def _let_go(self) -> None:
         self._began = None
+        Socket.holders.pop(self, None)
         Socket.held_by_all -= self._held
         self._held = 0
 
     def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:  # noqa: N802, N803
         self._let_go()
         super().onClose(wasClean, code, reason)
+
+    def dropConnection(self, abort: bool = False) -> None:  # noqa: N802
+        """End the line; who waits for it goes on: autobahn takes ``flow`` from it, so that it says nothing to him."""
+        self._let_go()
+        if self.flow is not None:
+            self.flow.stopProducing()
+        super().dropConnection(abort)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         super().onMessage(payload, isBinary)

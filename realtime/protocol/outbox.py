@@ -48,7 +48,7 @@ class Outbox:
         self._limit, self._most = limit, most
         self._waiting: deque[tuple[Item, int]] = deque()
         self._bytes = 0
-        self._least = 0
+        self._least = self._least_bytes = 0
         self.superseded = 0
 
     def __len__(self) -> int:
@@ -60,13 +60,13 @@ class Outbox:
         self._bytes += weight
         # What the last merge left cannot be merged again: looking at it with each push would cost its square.
         frames = max(self._limit * (1 if stalled else self.BURST), self._least * 2)
-        if len(self._waiting) > frames or self._bytes > self._most:
+        if len(self._waiting) > frames or self._bytes > max(self._most, self._least_bytes * 2):
             self._merge()
 
     def clear(self) -> None:
         """Forget what waits."""
         self._waiting.clear()
-        self._least = self._bytes = 0
+        self._least = self._least_bytes = self._bytes = 0
 
     def pull(self) -> Item | None:
         """Take the oldest; ``None`` when nothing waits."""
@@ -77,8 +77,15 @@ class Outbox:
         self._bytes -= weight
         return item
 
+    @property
+    def is_much(self) -> bool:
+        """Whether it is time to ask if the reader is too slow."""
+        return self._bytes > self._most or len(self._waiting) > self._limit * self.BURST
+
     def overflows(self, topics: int) -> bool:
         """Return whether more waits than newer states of ``topics`` records can stand for: the reader is too slow."""
+        if self._bytes > self._most:
+            self._merge()
         return self._bytes > self._most or len(self._waiting) > self._limit * self.BURST + 4 * topics
 
     def _merge(self) -> None:
@@ -100,4 +107,4 @@ class Outbox:
         self.superseded += len(self._waiting) - len(kept)
         self._waiting = deque(kept)
         self._least = len(kept)
-        self._bytes = sum(weight for _, weight in kept)
+        self._bytes = self._least_bytes = sum(weight for _, weight in kept)
