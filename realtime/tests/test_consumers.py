@@ -1,5 +1,7 @@
 """The consumer behind a route of the project's own, and when the database does not answer."""
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from django.urls import re_path
 from realtime import log
 from realtime.consumers import OrderSyncConsumer, SyncConsumer
 from realtime.hub import Hub
+from realtime.quotas import Quotas
 from realtime.testing import connect_as
 from realtime.tests.people import delivery
 
@@ -52,6 +55,36 @@ async def test_a_database_that_does_not_answer_says_come_back(monkeypatch: pytes
 
     monkeypatch.setattr(log, "states", fail)
     assert await code_of(f"/own/{record.pk}", record.sender) == 4500
+
+
+async def test_whoever_is_cancelled_on_his_way_in_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Daphne does ten seconds after the peer has gone, when an application does not end."""
+    record = await sync_to_async(delivery)()
+    reader, hangs = Hub.current().start(), asyncio.Event()
+
+    async def never() -> str:
+        hangs.set()
+        await asyncio.Event().wait()
+        return ""
+
+    monkeypatch.setattr(reader, "epoch", never)
+    before = Quotas.current().places
+    scope = {"type": "websocket", "path": f"/own/{record.pk}", "headers": [], "user": record.sender}
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    heard.put_nowait({"type": "websocket.connect"})
+
+    async def send(message: Any) -> None:
+        """Whoever listens has gone."""
+
+    running = asyncio.ensure_future(ROUTER({**scope, "subprotocols": ["delivery-sync.v1"]}, heard.get, send))
+    async with asyncio.timeout(20):
+        await hangs.wait()
+    assert Quotas.current().places == before + 1
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert not Hub.current().members
+    assert Quotas.current().places == before
 
 
 def test_the_order_consumer_is_the_same_for_the_order_feed() -> None:

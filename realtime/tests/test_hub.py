@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -18,6 +19,7 @@ from realtime.models import Event
 from realtime.protocol.closing import Close
 from realtime.protocol.codec import Hints, seal
 from realtime.protocol.frames import Update
+from realtime.protocol.session import Send
 from realtime.protocol.subscriptions import Record
 from realtime.speaker import Speaker
 from realtime.tests.deliveries.feeds import DeliveryFeed
@@ -278,6 +280,24 @@ async def test_what_waits_is_bounded_in_bytes_too(broker: Lossy, settings: Setti
     await eventually(lambda: stalled.versions()[-1] == newest)
     assert stalled.code is None
     assert len(stalled.frames) < newest
+
+
+async def test_a_burst_is_nobodys_slowness(broker: Lossy) -> None:
+    viewer = Viewer(7)
+    reader, stalled = Screen(viewer), Screen(viewer)
+    states = [
+        Update(DeliveryFeed.topic(uuid4()), 2, {"sender_id": 7, "courier_id": None, "status": "x" * 900}, (), "")
+        for _ in range(500)
+    ]
+    stalled.open.clear()
+    stalled.member.push(Send(states[0], 1))
+    await eventually(lambda: stalled.member._write_began is not None)
+    for screen in (reader, stalled):
+        for state in states:
+            screen.member.push(Send(state, 1))  # at once: no writer has a turn between
+    await eventually(lambda: len(reader.frames) == 500)
+    await eventually(lambda: stalled.code == Close.TOO_SLOW)
+    assert reader.code is None, "nobody waited for his reader"
 
 
 async def test_a_burst_leaves_nothing_out_for_who_keeps_up(broker: Lossy, settings: Settings) -> None:

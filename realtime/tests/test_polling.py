@@ -12,8 +12,10 @@ from django.test import AsyncClient
 from pytest_django import Settings
 
 from realtime import log
+from realtime.batch import Batch
 from realtime.hub import Hub
 from realtime.models import Event
+from realtime.quotas import Quotas
 from realtime.testing.mirror import Mirror
 from realtime.tests.asking import PATH, browser, wsgi
 from realtime.tests.deliveries.feeds import DeliveryFeed
@@ -312,3 +314,20 @@ def asked_over_wsgi(record: Delivery) -> None:
 
 async def test_without_asgi_polls_answer_at_once_and_streams_say_what_is_missing() -> None:
     await asked_over_wsgi(await sync_to_async(delivery)())
+
+
+async def test_a_poll_does_not_wait_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Batch, "TOGETHER", 60.0)
+    record = await sync_to_async(delivery)()
+    async with browser(record.sender) as person, asyncio.timeout(30):
+        assert (await person.get(f"/api/deliveries/{record.pk}/state")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["stream", "state?wait=1"])
+async def test_a_page_of_another_site_cannot_use_up_its_visitors_address(path: str) -> None:
+    record = await sync_to_async(delivery)()
+    before = Quotas.current().places
+    async with browser(None) as image:
+        answer = await image.get(f"/api/deliveries/{record.pk}/{path}", headers={"sec-fetch-site": "cross-site"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign")
+    assert Quotas.current().places == before

@@ -1,6 +1,7 @@
 """Who floods a socket is closed with a code, and nobody else notices: fragments, pings, bombs, giants. Both servers."""
 
 import asyncio
+import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,3 +166,62 @@ async def test_what_comes_before_the_answer_is_no_second_handshake(db: None, tmp
                 frames += feed.feed(data)
         writer.close()
     assert "Traceback" not in server.log.read_text(), server.log.read_text()[-3000:]
+
+
+async def held(server: Server, said: bytes, *, path: str, session: str) -> asyncio.StreamWriter:
+    """Open a socket that says ``said`` and no more."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(handshake(server, path, session=session, protocol="order-sync.v1"))
+    assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    await poured(writer, said)
+    return writer
+
+
+async def test_unfinished_messages_of_some_do_not_close_who_comes_with_his_own(house: Server) -> None:
+    """2 MiB of them are kept a process: whoever holds his longest gives way, and who was told to leave holds none."""
+    if isinstance(house, Uvicorn):
+        pytest.skip("uvicorn keeps them for each by itself")
+    people = await sync_to_async(cast)()
+    villain = await sync_to_async(session_of)(people.other_client)
+    unfinished = frame(b"x" * 52_000)[:-1]  # forty of them leave 17 kB
+    endless = bytes([0x81, 0xFF]) + (2**40).to_bytes(8) + b"\0\0\0\0" + b"x" * 3_000_000
+    have = {"epoch": "another", "versions": {str(10**11 + number): 1 for number in range(2000)}}
+    said = {"type": "subscribe", "id": "a", "topic": f"order:{people.order.pk}", "have": have}
+    long = frame(json.dumps(said).encode())
+    async with nothing_changes(house, people):
+        writers = [await held(house, unfinished, path="/ws/orders/", session=villain) for _ in range(40)]
+        writers += [await held(house, endless, path="/ws/nothing/", session=villain) for _ in range(3)]
+        session = await sync_to_async(session_of)(people.client)
+        opened = handshake(house, "/ws/orders/", session=session, protocol="order-sync.v1")
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        async with asyncio.timeout(PATIENCE):
+            writer.write(opened)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(long[:-1])
+            await asyncio.sleep(0.1)  # so that it is held for a moment
+            writer.write(long[-1:])
+            heard, frames = b"", Frames()
+            while b'"synced"' not in heard:
+                data = await rest_of(reader)
+                assert data, heard
+                for opcode, payload in frames.feed(data):
+                    assert opcode != CLOSE, payload
+                    heard += payload
+        for one in (*writers, writer):
+            one.close()
+
+
+async def test_a_body_that_is_too_large_is_not_read(house: Server) -> None:
+    if isinstance(house, Uvicorn):
+        pytest.skip("Django's DATA_UPLOAD_MAX_MEMORY_SIZE holds there: docs/how-to/uvicorn.md")
+    people = await sync_to_async(cast)()
+    head = f"POST /api/orders/1/claim HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\nContent-Length: 500000000\r\n\r\n"
+    async with nothing_changes(house, people):
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        async with asyncio.timeout(PATIENCE):
+            writer.write(head.encode())
+            sending = asyncio.create_task(poured(writer, b"x" * 5_000_000))
+            answer = await rest_of(reader)
+            sending.cancel()
+        assert answer.startswith(b"HTTP/1.1 413 "), answer[:100]
+        writer.close()
