@@ -1,6 +1,7 @@
 """Forms of every game's orders. They turn text into values; whether a value is allowed, the services say."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +12,14 @@ from accounts.models import User
 from dashboards.game_pages import game_choices
 from dashboards.selectors import boosters
 from orders.models import Status
+from orders.money import prices_seen
 from orders.options import Options
 from realtime.history import Wanted
+
+
+def seen_price() -> forms.DecimalField:
+    """Return the hidden field for a price as the form shows it: it comes back with what is decided."""
+    return forms.DecimalField(widget=forms.HiddenInput, required=False, max_digits=10, decimal_places=2)
 
 
 def key_field() -> forms.CharField:
@@ -48,6 +55,11 @@ class RepriceForm(forms.Form):
     actual_price = forms.DecimalField(label="Price for the client", max_digits=10, decimal_places=2)
     booster_price = forms.DecimalField(label="Payout for the booster", max_digits=10, decimal_places=2)
     reason = forms.CharField(widget=forms.TextInput, required=False)
+    seen_actual_price = seen_price()
+    seen_booster_price = seen_price()
+
+    def seen(self) -> tuple[Decimal, Decimal] | None:
+        return prices_seen(self.cleaned_data["seen_actual_price"], self.cleaned_data["seen_booster_price"])
 
 
 class ReasonForm(forms.Form):
@@ -60,6 +72,7 @@ class ResolveForm(forms.Form):
         choices=[("", "Choose"), ("paid", "Pay out what is held"), ("refunded", "Refund the client for it")],
     )
     reason = forms.CharField(widget=forms.TextInput, required=False)
+    dispute = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1, max_value=2**63 - 1)
 
 
 class AccountForm(forms.Form):

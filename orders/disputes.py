@@ -15,6 +15,7 @@ from orders.settlements import ZERO
 class DisputeSight:
     """One dispute. ``reason`` is for client and staff; ``held`` for staff, and for the booster what is his own."""
 
+    id: int
     opened_at: datetime.datetime
     opened_by: str
     reason: str | None
@@ -35,6 +36,7 @@ def disputes_for(user: User, order: BaseOrder) -> list[DisputeSight]:
     rows = order.disputes.select_related("by").prefetch_related("held").order_by("-id")
     return [
         DisputeSight(
+            id=row.pk,
             opened_at=row.opened_at,
             opened_by=row.by.role,
             reason=None if audience == BOOSTER else row.reason,

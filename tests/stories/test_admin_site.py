@@ -88,6 +88,11 @@ def test_staff_assigns_reprices_and_drops_with_a_reason(site, admin, division):
     answer, _ = decide(site, order, decision="reprice", **words)
     assert (answer.status_code, order.actual_price) == (200, division.order.actual_price)
     assert "This decision needs it." in answer.content.decode()
+    stale = {"seen_actual_price": "1.00", "seen_booster_price": "1.00", "idempotency_key": "stale"}
+    decide(site, order, decision="reprice", reason="A mistake.", **words | stale)
+    assert order.actual_price == division.order.actual_price
+    form = site.get(page("orders_baseorder", order)).context["adminform"].form
+    words |= {name: str(form[name].value()) for name in ("seen_actual_price", "seen_booster_price")}
     for _ in range(2):  # sent twice, it is one decision
         decide(site, order, decision="reprice", reason="A mistake.", **words)
     assert (order.actual_price, order.booster_price) == (30, 20)
