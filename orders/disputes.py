@@ -4,6 +4,8 @@ import datetime
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import Q
+
 from accounts.models import User
 from orders.audience import BOOSTER, CLIENT, STAFF
 from orders.models import BaseOrder, HeldPayout
@@ -29,11 +31,16 @@ class DisputeSight:
 
 
 def disputes_for(user: User, order: BaseOrder) -> list[DisputeSight]:
-    """Return the disputes of ``order`` as ``user`` may see them, newest first. ``opened_by`` is a role, no name."""
+    """Return the disputes of ``order`` as ``user`` may see them, newest first. ``opened_by`` is a role, no name.
+
+    A booster sees the open one, and those that held something of his; what his predecessors had is not his.
+    """
     audience = order_audience(user, order)
     if audience not in {CLIENT, BOOSTER, *STAFF}:
         return []
     rows = order.disputes.select_related("by").prefetch_related("held").order_by("-id")
+    if audience == BOOSTER:
+        rows = rows.filter(Q(outcome="") | Q(held__booster=user)).distinct()
     return [
         DisputeSight(
             id=row.pk,

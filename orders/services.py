@@ -95,6 +95,8 @@ def order_assign(*, order_id: int, booster: User, by: User) -> BaseOrder:
     """Give a New order to ``booster``, also when the client chose another one."""
     with order_step("assign", order_id=order_id, by=by) as order:
         _booster_check(booster)
+        if booster.pk == order.client_id:
+            raise WrongRole("Nobody plays the order that he bought himself. Choose another booster.")
         order.booster = booster
         order.message = "A manager has assigned a booster."
     return order

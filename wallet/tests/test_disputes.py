@@ -259,6 +259,23 @@ def test_who_sees_what_of_a_dispute():
     assert disputes_for(person(Role.CLIENT), order) == []
 
 
+def test_a_booster_does_not_see_the_disputes_of_his_predecessor():
+    order = disputed()
+    first, second = order.booster, person(Role.BOOSTER)
+    order_release(order_id=order.pk, by=first)
+    resolve(order, "refunded")
+    order_claim(order_id=order.pk, booster=second)
+    assert disputes_for(second, fresh(order)) == []
+    order_dispute(order_id=order.pk, by=order.client, reason="Again.")
+    (sight,) = disputes_for(second, fresh(order))
+    assert sight.is_open
+    assert len(disputes_for(order.client, fresh(order))) == 2
+    order_release(order_id=order.pk, by=second)
+    resolve(order, "paid")
+    order_claim(order_id=order.pk, booster=first)
+    assert [sight.outcome for sight in disputes_for(first, fresh(order))] == ["refunded"]
+
+
 def test_a_prospect_learns_of_the_flag_and_of_nothing_else():
     order = disputed()
     order_release(order_id=order.pk, by=order.booster)
