@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.commands import flush
 from django.db import connections, transaction
 
-KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+KEPT = {"django_migrations", "django_content_type", "auth_permission", "leagueOfLegends_rank"}
 """What ``migrate`` wrote, and no test changes."""
 
 _stock = flush.Command.handle
