@@ -182,6 +182,7 @@ ACTIONS: dict[str, Action] = {
             "release", "Release", "undo-2", "danger", "The part done is paid; the rest is offered to other boosters.",
             _empty,
             lambda order_id, by, form: services.order_release(order_id=order_id, by=by, idempotency_key=_key(form)),
+            blind=True,
         ),
         Action(
             "drop", "Drop the order", "circle-x", "danger", "The part done is paid out, the client gets the rest back.",

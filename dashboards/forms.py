@@ -14,6 +14,7 @@ from dashboards.selectors import boosters
 from orders.models import Status
 from orders.money import prices_seen
 from orders.options import Options
+from orders.selectors import booster_wished
 from realtime.history import Wanted
 
 
@@ -37,6 +38,19 @@ class BoosterField(forms.ModelChoiceField):
         made = super().__deepcopy__(memo)  # Django copies the declared fields into each form
         made.queryset = boosters()
         return made
+
+
+class WishedField(BoosterField):
+    """The same; whether somebody else can play, the service says: a form that is sent again was right before."""
+
+    def to_python(self, value: Any) -> User | None:
+        text = str(value or "")
+        if text.isascii() and text.isdecimal() and 0 < int(text[:20]) < 2**63:
+            return booster_wished(int(text))
+        return super().to_python(value)
+
+    def validate(self, value: Any) -> None:
+        return forms.Field.validate(self, value)
 
 
 class EmptyForm(forms.Form):
@@ -75,11 +89,18 @@ class ResolveForm(forms.Form):
     dispute = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1, max_value=2**63 - 1)
 
 
+class UnsaidInput(forms.TextInput):
+    """A line of text that is never written into a page, like a password."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        return super().get_context(name, None, attrs)
+
+
 class AccountForm(forms.Form):
     """What opens a game account. What was typed is never written into a page again."""
 
     login = forms.CharField(
-        label="Log-in", max_length=100, strip=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
+        label="Log-in", max_length=100, strip=False, widget=UnsaidInput(attrs={"autocomplete": "off"})
     )
     password = forms.CharField(
         label="Password", max_length=200, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
@@ -89,7 +110,7 @@ class AccountForm(forms.Form):
         max_length=500,
         required=False,
         strip=False,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=UnsaidInput(attrs={"autocomplete": "off"}),
     )
 
 
@@ -105,7 +126,7 @@ class TermsForm(forms.Form):
     duo = forms.BooleanField(required=False, label="Duo", help_text="Play along with your booster.")
     streaming = forms.BooleanField(required=False, label="Streaming", help_text="Watch the games live.")
     turbo = forms.BooleanField(required=False, label="Turbo", help_text="Your order comes first.")
-    booster = BoosterField(required=False, empty_label="Any booster")
+    booster = WishedField(required=False, empty_label="Any booster")
     note = forms.CharField(
         label="Note for your booster", widget=forms.Textarea(attrs={"rows": 2, "maxlength": 1000}), required=False
     )

@@ -84,6 +84,9 @@ class DecisionInline(admin.TabularInline):
     can_delete = False
     readonly_fields = ("verb", "by", "reason", "at")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
+        return super().get_queryset(request).select_related("by")
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -98,6 +101,9 @@ class DisputeInline(admin.TabularInline):
     extra = 0
     can_delete = False
     readonly_fields = ("by", "reason", "opened_at", "outcome", "resolved_by", "resolved_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Dispute]:
+        return super().get_queryset(request).select_related("by", "resolved_by")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

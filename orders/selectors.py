@@ -71,6 +71,14 @@ def seen_by(user: Visitor) -> Q:
     return Q(pk__in=[])
 
 
+def booster_wished(number: int) -> User:
+    """Return the account that a client wishes for his order; a missing one looks like one that is not active.
+
+    Whether it can play is asked when the order is placed, and not when the same request comes again.
+    """
+    return User.objects.filter(pk=number).first() or User(pk=number, is_active=False)
+
+
 def order_verbs(user: Visitor, order: BaseOrder) -> list[str]:
     """Return what ``user`` may do to ``order`` now, in the words of the transition table."""
     return verbs_for(user, order) if isinstance(user, User) and order_audience(user, order) else []

@@ -90,6 +90,18 @@ def test_a_booster_releases_and_sees_it_as_one_to_claim(people, browser_of):
     assert "client_username" in response.json()["frame"]["masked"]
 
 
+def test_a_release_sent_again_is_answered_when_the_order_is_anothers_by_now(people, browser_of):
+    browser = browser_of(people.booster)
+    assert act(browser, people.order, "release", idempotency_key="one").status_code == 200
+    act(browser_of(people.other_booster), people.order, "claim")
+    answer = act(browser, people.order, "release", idempotency_key="one")
+    assert (answer.status_code, answer.json()) == (200, {"frame": None, "location": "/"})
+    assert browser.post(f"/orders/{people.order.pk}/release/", {"idempotency_key": "one"})["Location"] == "/"
+    for again in ({"idempotency_key": "two"}, {}):
+        assert act(browser, people.order, "release", **again).status_code == 404
+    assert people.order.booster == people.other_booster
+
+
 def test_a_client_writes_the_note(people, browser_of):
     act(browser_of(people.client), people.order, "write_note", note="Mornings, please.")
     assert people.order.note == "Mornings, please."

@@ -4,14 +4,17 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Role
 from accounts.tests.people import person
 from games.league_of_legends.ladder import Position
 from games.league_of_legends.models import Rank
 from games.league_of_legends.services import division_order_create
-from orders.models import BaseOrder, Decision
+from orders.models import BaseOrder, Decision, Dispute
 from orders.options import Options
 from orders.services import order_claim
 from wallet.models import Transaction
@@ -69,6 +72,34 @@ def test_every_page_opens(site, division):
     for kind in ("orders_baseorder", "wallet_transaction", "leagueOfLegends_leagueoflegendsdivisionorder"):
         assert site.get(reverse(f"admin:{kind}_add")).status_code == 403
         assert site.post(reverse(f"admin:{kind}_delete", args=[rows[kind].pk]), {"post": "yes"}).status_code == 403
+
+
+def test_the_page_of_an_order_costs_as_much_with_many_decisions_as_with_one(site, division):
+    order = division.order
+
+    def cost():
+        with CaptureQueriesContext(connection) as queries:
+            assert site.get(page("orders_baseorder", order)).status_code == 200
+        return len(queries)
+
+    def decided():
+        manager = person(Role.MANAGER)
+        Decision.objects.create(order=order, by=manager, verb="reprice", reason="Asked.")
+        Dispute.objects.create(
+            order=order,
+            by=order.client,
+            reason="Wrong.",
+            outcome="paid",
+            resolved_by=manager,
+            resolved_at=timezone.now(),
+        )
+
+    decided()
+    cost()
+    once = cost()
+    for _ in range(4):
+        decided()
+    assert cost() == once
 
 
 def test_status_prices_and_booster_cannot_be_typed_in(site, division):
