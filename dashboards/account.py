@@ -13,6 +13,7 @@ from dashboards.forms import AccountForm
 from dashboards.selectors import order_key, sight_for
 from dashboards.views import PersonRequest, context_of, done, for_people, refusal_of, wants_json
 from orders.exceptions import OrderError, OrderNotFound
+from vault.exceptions import AccountLocked
 from vault.sealing import Credentials
 from vault.services import account_erase, account_read, account_write
 
@@ -81,9 +82,10 @@ def erase(request: PersonRequest, key: str) -> HttpResponse:
 
 
 def refused(request: PersonRequest, key: str, refusal: OrderError) -> HttpResponse:
+    status = 503 if isinstance(refusal, AccountLocked) else 409
     if wants_json(request):
-        return JsonResponse({"error": str(refusal)}, status=409)
-    return order_page(request, key, status=409, refused={"error": str(refusal)})
+        return JsonResponse({"error": str(refusal)}, status=status)
+    return order_page(request, key, status=status, refused={"error": str(refusal)})
 
 
 def order_page(request: PersonRequest, key: str, *, status: int = 200, **more: Any) -> HttpResponse:

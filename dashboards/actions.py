@@ -67,7 +67,8 @@ def _extend(sight: Sight, data: Any) -> forms.Form:
 
 
 def _reprice(sight: Sight, data: Any) -> forms.Form:
-    return RepriceForm(data, initial={name: sight.frame[name] for name in ("actual_price", "booster_price")})
+    prices = {name: sight.frame[name] for name in ("actual_price", "booster_price")}
+    return RepriceForm(data, initial=prices | {f"seen_{name}": price for name, price in prices.items()})
 
 
 def _reason(sight: Sight, data: Any) -> forms.Form:
@@ -75,7 +76,7 @@ def _reason(sight: Sight, data: Any) -> forms.Form:
 
 
 def _resolve(sight: Sight, data: Any) -> forms.Form:
-    return ResolveForm(data)
+    return ResolveForm(data, initial={"dispute": next((row.id for row in sight.disputes if row.is_open), None)})
 
 
 def _key(form: forms.Form) -> str:
@@ -144,6 +145,7 @@ ACTIONS: dict[str, Action] = {
             lambda order_id, by, form: services.order_resolve(
                 order_id=order_id,
                 outcome=form.cleaned_data["outcome"],
+                dispute=form.cleaned_data["dispute"],
                 reason=form.cleaned_data["reason"],
                 by=by,
                 idempotency_key=_key(form),
@@ -163,6 +165,7 @@ ACTIONS: dict[str, Action] = {
                 order_id=order_id,
                 actual_price=form.cleaned_data["actual_price"],
                 booster_price=form.cleaned_data["booster_price"],
+                seen=form.seen(),
                 reason=form.cleaned_data["reason"],
                 by=by,
                 idempotency_key=_key(form),
@@ -179,6 +182,7 @@ ACTIONS: dict[str, Action] = {
             "release", "Release", "undo-2", "danger", "The part done is paid; the rest is offered to other boosters.",
             _empty,
             lambda order_id, by, form: services.order_release(order_id=order_id, by=by, idempotency_key=_key(form)),
+            blind=True,
         ),
         Action(
             "drop", "Drop the order", "circle-x", "danger", "The part done is paid out, the client gets the rest back.",

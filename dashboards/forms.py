@@ -1,6 +1,7 @@
 """Forms of every game's orders. They turn text into values; whether a value is allowed, the services say."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +12,15 @@ from accounts.models import User
 from dashboards.game_pages import game_choices
 from dashboards.selectors import boosters
 from orders.models import Status
+from orders.money import prices_seen
 from orders.options import Options
+from orders.selectors import booster_wished
 from realtime.history import Wanted
+
+
+def seen_price() -> forms.DecimalField:
+    """Return the hidden field for a price as the form shows it: it comes back with what is decided."""
+    return forms.DecimalField(widget=forms.HiddenInput, required=False, max_digits=10, decimal_places=2)
 
 
 def key_field() -> forms.CharField:
@@ -32,6 +40,19 @@ class BoosterField(forms.ModelChoiceField):
         return made
 
 
+class WishedField(BoosterField):
+    """The same; whether somebody else can play, the service says: a form that is sent again was right before."""
+
+    def to_python(self, value: Any) -> User | None:
+        text = str(value or "")
+        if text.isascii() and text.isdecimal() and 0 < int(text[:20]) < 2**63:
+            return booster_wished(int(text))
+        return super().to_python(value)
+
+    def validate(self, value: Any) -> None:
+        return forms.Field.validate(self, value)
+
+
 class EmptyForm(forms.Form):
     """For a verb that needs no words."""
 
@@ -48,6 +69,11 @@ class RepriceForm(forms.Form):
     actual_price = forms.DecimalField(label="Price for the client", max_digits=10, decimal_places=2)
     booster_price = forms.DecimalField(label="Payout for the booster", max_digits=10, decimal_places=2)
     reason = forms.CharField(widget=forms.TextInput, required=False)
+    seen_actual_price = seen_price()
+    seen_booster_price = seen_price()
+
+    def seen(self) -> tuple[Decimal, Decimal] | None:
+        return prices_seen(self.cleaned_data["seen_actual_price"], self.cleaned_data["seen_booster_price"])
 
 
 class ReasonForm(forms.Form):
@@ -60,13 +86,21 @@ class ResolveForm(forms.Form):
         choices=[("", "Choose"), ("paid", "Pay out what is held"), ("refunded", "Refund the client for it")],
     )
     reason = forms.CharField(widget=forms.TextInput, required=False)
+    dispute = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1, max_value=2**63 - 1)
+
+
+class UnsaidInput(forms.TextInput):
+    """A line of text that is never written into a page, like a password."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        return super().get_context(name, None, attrs)
 
 
 class AccountForm(forms.Form):
     """What opens a game account. What was typed is never written into a page again."""
 
     login = forms.CharField(
-        label="Log-in", max_length=100, strip=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
+        label="Log-in", max_length=100, strip=False, widget=UnsaidInput(attrs={"autocomplete": "off"})
     )
     password = forms.CharField(
         label="Password", max_length=200, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
@@ -76,7 +110,7 @@ class AccountForm(forms.Form):
         max_length=500,
         required=False,
         strip=False,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=UnsaidInput(attrs={"autocomplete": "off"}),
     )
 
 
@@ -92,7 +126,7 @@ class TermsForm(forms.Form):
     duo = forms.BooleanField(required=False, label="Duo", help_text="Play along with your booster.")
     streaming = forms.BooleanField(required=False, label="Streaming", help_text="Watch the games live.")
     turbo = forms.BooleanField(required=False, label="Turbo", help_text="Your order comes first.")
-    booster = BoosterField(required=False, empty_label="Any booster")
+    booster = WishedField(required=False, empty_label="Any booster")
     note = forms.CharField(
         label="Note for your booster", widget=forms.Textarea(attrs={"rows": 2, "maxlength": 1000}), required=False
     )

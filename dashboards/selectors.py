@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from accounts.models import STAFF_ROLES, Role, User
 from dashboards.game_pages import GamePage, Way, game_page
@@ -195,7 +195,7 @@ def board_filter(criteria: Mapping[str, Any]) -> dict[str, Any]:
 
 def status_counts(orders: QuerySet[BaseOrder]) -> dict[str, int]:
     """Return how many of ``orders`` are in each status, in the order of an order's life; one query."""
-    found = Counter(orders.order_by().values_list("status", flat=True))
+    found = Counter(dict(orders.order_by().values_list("status").annotate(Count("pk"))))
     return {"open": sum(found[status] for status in OPEN)} | {str(status): found[status] for status in Status}
 
 

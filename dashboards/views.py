@@ -136,7 +136,7 @@ def order_act(request: PersonRequest, key: str, verb: str) -> HttpResponse:
             raise
         sight, form = None, EmptyForm(request.POST)
     if not form.is_valid():
-        return refused(request, sight, action, form, status=422)
+        return refused(request, key, sight, action, form, status=422)
     try:
         action.act(order_id, request.user, form)
     except OrderTaken as refusal:
@@ -145,7 +145,7 @@ def order_act(request: PersonRequest, key: str, verb: str) -> HttpResponse:
         raise
     except (OrderError, WalletError) as refusal:
         form.add_error(None, str(refusal))
-        return refused(request, sight, action, form, status=409)
+        return refused(request, key, sight, action, form, status=409)
     return done(request, order_id)
 
 
@@ -166,12 +166,12 @@ def taken(request: PersonRequest, refusal: OrderTaken) -> HttpResponse:
 
 
 def refused(
-    request: PersonRequest, sight: Sight | None, action: Action, form: forms.Form, *, status: int
+    request: PersonRequest, key: str, sight: Sight | None, action: Action, form: forms.Form, *, status: int
 ) -> HttpResponse:
     if wants_json(request):
         return JsonResponse(refusal_of(form), status=status)
     if sight is None:
-        raise OrderNotFound(action.verb)
+        raise OrderNotFound(key)
     context = context_of(sight, sent=(action.verb, form), refused=refusal_of(form))
     return render(request, "dashboards/order.html", context, status=status)
 

@@ -108,7 +108,10 @@ class Environment:
         if any(not key or len(secret) < least for key, _, secret in pairs):
             remedy = f"Write name:<{least} characters or more>, with commas."
             raise SettingError(name, "has a part that is no key", remedy)
-        return {key: secret for key, _, secret in pairs}
+        found = {key: secret for key, _, secret in pairs}
+        if len(found) < len(pairs):
+            raise SettingError(name, "has two keys under one name", "Give each key a name of its own.")
+        return found
 
     def sealing_keys(self, name: str) -> dict[str, str]:
         """Keys of ``cryptography.fernet`` by their names, written ``new:key,old:key``.

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from accounts.models import Role, User
 from orders.exceptions import OrderError
 from orders.models import BaseOrder, Decision, Dispute
+from orders.money import prices_seen
 from orders.services import (
     order_assign,
     order_drop,
@@ -36,11 +37,22 @@ class DecisionForm(forms.ModelForm):
     new_actual_price = forms.DecimalField(max_digits=10, decimal_places=2, min_value=0, required=False)
     new_booster_price = forms.DecimalField(max_digits=10, decimal_places=2, min_value=0, required=False)
     reason = forms.CharField(max_length=500, required=False, help_text="Needed to change prices and to drop.")
+    seen_actual_price = forms.DecimalField(widget=forms.HiddenInput, required=False, label="")
+    seen_booster_price = forms.DecimalField(widget=forms.HiddenInput, required=False, label="")
     idempotency_key = forms.CharField(
         widget=forms.HiddenInput, initial=lambda: str(uuid4()), required=False, label="", strip=False
     )
 
-    ASKS = ("decision", "new_booster", "new_actual_price", "new_booster_price", "reason", "idempotency_key")
+    ASKS = (
+        "decision",
+        "new_booster",
+        "new_actual_price",
+        "new_booster_price",
+        "reason",
+        "seen_actual_price",
+        "seen_booster_price",
+        "idempotency_key",
+    )
     NEEDS = {
         "assign": ("new_booster",),
         "reprice": ("new_actual_price", "new_booster_price", "reason"),
@@ -50,6 +62,11 @@ class DecisionForm(forms.ModelForm):
     class Meta:
         model = BaseOrder
         fields: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in ("actual_price", "booster_price"):
+            self.initial[f"seen_{name}"] = getattr(self.instance, name)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -67,6 +84,9 @@ class DecisionInline(admin.TabularInline):
     can_delete = False
     readonly_fields = ("verb", "by", "reason", "at")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
+        return super().get_queryset(request).select_related("by")
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -81,6 +101,9 @@ class DisputeInline(admin.TabularInline):
     extra = 0
     can_delete = False
     readonly_fields = ("by", "reason", "opened_at", "outcome", "resolved_by", "resolved_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Dispute]:
+        return super().get_queryset(request).select_related("by", "resolved_by")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -176,6 +199,7 @@ class BaseOrderAdmin(ThroughServices):
                     order_id=obj.pk,
                     actual_price=words["new_actual_price"],
                     booster_price=words["new_booster_price"],
+                    seen=prices_seen(words["seen_actual_price"], words["seen_booster_price"]),
                     reason=words["reason"],
                     by=by,
                     idempotency_key=words["idempotency_key"],

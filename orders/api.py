@@ -18,6 +18,7 @@ from orders.disputes import disputes_for
 from orders.exceptions import OrderNotFound, WrongRole
 from orders.feeds import OrderFeed
 from orders.models import Status
+from orders.money import prices_seen
 from orders.selectors import order_for, order_offers, orders_available, orders_of
 from realtime import head
 
@@ -96,11 +97,13 @@ class Reason(Schema):
 class Resolution(Schema):
     outcome: Literal["paid", "refunded"]
     reason: str
+    dispute: RowId | None = Field(None, description="The one that was read: another one is not decided in its place.")
 
 
 class DisputeSight(Schema):
     """A dispute. ``reason`` is null for the booster; ``held`` is what it holds, for the booster his own part."""
 
+    id: int
     opened_at: datetime.datetime
     opened_by: str
     reason: str | None
@@ -117,6 +120,8 @@ class Prices(Schema):
     actual_price: Decimal = Field(examples=["120.00"], description="What the client pays.")
     booster_price: Decimal = Field(examples=["84.00"], description="What the booster gets for what is to be done.")
     reason: str
+    seen_actual_price: Decimal | None = Field(None, description="The prices that were seen: with others, 409.")
+    seen_booster_price: Decimal | None = None
 
 
 class Wanted(Schema):
@@ -236,6 +241,7 @@ def resolve(request: PersonRequest, key: Key, asked: Resolution, idempotency_key
         order_id=number_of(key),
         by=request.user,
         outcome=asked.outcome,
+        dispute=asked.dispute,
         reason=asked.reason,
         idempotency_key=idempotency_key,
     )
@@ -261,6 +267,7 @@ def reprice(request: PersonRequest, key: Key, asked: Prices, idempotency_key: Id
         order_id=number_of(key),
         actual_price=asked.actual_price,
         booster_price=asked.booster_price,
+        seen=prices_seen(asked.seen_actual_price, asked.seen_booster_price),
         reason=asked.reason,
         by=request.user,
         idempotency_key=idempotency_key,

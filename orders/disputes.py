@@ -4,6 +4,8 @@ import datetime
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import Q
+
 from accounts.models import User
 from orders.audience import BOOSTER, CLIENT, STAFF
 from orders.models import BaseOrder, HeldPayout
@@ -15,6 +17,7 @@ from orders.settlements import ZERO
 class DisputeSight:
     """One dispute. ``reason`` is for client and staff; ``held`` for staff, and for the booster what is his own."""
 
+    id: int
     opened_at: datetime.datetime
     opened_by: str
     reason: str | None
@@ -28,13 +31,19 @@ class DisputeSight:
 
 
 def disputes_for(user: User, order: BaseOrder) -> list[DisputeSight]:
-    """Return the disputes of ``order`` as ``user`` may see them, newest first. ``opened_by`` is a role, no name."""
+    """Return the disputes of ``order`` as ``user`` may see them, newest first. ``opened_by`` is a role, no name.
+
+    A booster sees the open one, and those that held something of his; what his predecessors had is not his.
+    """
     audience = order_audience(user, order)
     if audience not in {CLIENT, BOOSTER, *STAFF}:
         return []
     rows = order.disputes.select_related("by").prefetch_related("held").order_by("-id")
+    if audience == BOOSTER:
+        rows = rows.filter(Q(outcome="") | Q(held__booster=user)).distinct()
     return [
         DisputeSight(
+            id=row.pk,
             opened_at=row.opened_at,
             opened_by=row.by.role,
             reason=None if audience == BOOSTER else row.reason,

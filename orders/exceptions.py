@@ -59,6 +59,10 @@ class BadText(OrderError):
     """Words that are missing, too long, or no text."""
 
 
+class PriceMoved(OrderError):
+    """The prices are not those that whoever decides has seen."""
+
+
 class KeyMissing(OrderError):
     """A post that moves money carries an idempotency key."""
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from orders.exceptions import OrderNotFound
 from orders.models import ENDED, BaseOrder
-from orders.selectors import order_audience, order_key_check
+from orders.selectors import order_audience, order_key_check, seen_by
 from orders.transitions import transition_check
 
 P = ParamSpec("P")
@@ -27,11 +27,14 @@ def order_lock(*, order_id: int, by: User) -> BaseOrder:
 
 
 def orders_lock(*, order_ids: Collection[int], by: User) -> list[BaseOrder]:
-    """Lock several orders in key order; refuse them all when ``by`` may not see one."""
+    """Lock several orders in key order; refuse them all when ``by`` may not see one.
+
+    What he may not see he does not wait for either: he would learn from the time that somebody is at work there.
+    """
     for order_id in order_ids:
         order_key_check(order_id)
-    rows = BaseOrder.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=order_ids).order_by("pk")
-    orders = {order.pk: order for order in rows if order_audience(by, order)}
+    rows = BaseOrder.objects.select_for_update(no_key=True, of=("self",)).filter(seen_by(by), pk__in=order_ids)
+    orders = {order.pk: order for order in rows.order_by("pk") if order_audience(by, order)}
     for order_id in sorted(order_ids):
         if order_id not in orders:
             raise OrderNotFound(order_id)

@@ -159,7 +159,7 @@ class HeldPayout(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["dispute", "settlement"], name="held_payout_once_a_settlement"),
-            models.CheckConstraint(condition=Q(amount__gt=0, price__gte=0), name="held_payout_amounts"),
+            models.CheckConstraint(condition=Q(amount__gte=0, price__gte=0), name="held_payout_amounts"),
             _outcome_known("held_payout_outcome_known"),
         ]
 

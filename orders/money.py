@@ -23,6 +23,26 @@ def amount_check(value: object, *, what: str) -> Decimal:
     raise BadAmount(f"{what} must be an amount of money: 0.00 to {LIMIT - CENT}, at most two places.")
 
 
+def prices_seen(actual_price: Decimal | None, booster_price: Decimal | None) -> tuple[Decimal, Decimal] | None:
+    """Return the prices that somebody had before his eyes; ``None`` when he does not say, never one of the two."""
+    if actual_price is None and booster_price is None:
+        return None
+    if actual_price is None or booster_price is None:
+        raise BadAmount("Send both of the prices that you have seen, or none.")
+    return actual_price, booster_price
+
+
+def loss_of(*, price: Decimal, paid_out: Decimal, payout: Decimal) -> Decimal:
+    """Return by how much boosters get more than the client pays.
+
+    >>> loss_of(price=Decimal("100"), paid_out=Decimal("28"), payout=Decimal("75"))
+    Decimal('3')
+    >>> loss_of(price=Decimal("100"), paid_out=Decimal("28"), payout=Decimal("42"))
+    Decimal('0')
+    """
+    return max(paid_out + payout - price, Decimal(0))
+
+
 def part_of(amount: Decimal, share: Fraction) -> Decimal:
     """Return ``share`` (0 to 1) of ``amount``, rounded down to the cent; the rest is ``amount`` minus it.
 

@@ -49,7 +49,7 @@ def posted(verb: str) -> Callable[[Callable[..., BaseOrder]], Callable[..., Base
         def once(*, order_id: int, by: User, idempotency_key: str = "", **asked: Any) -> BaseOrder:
             if not idempotency_key:
                 return service(order_id=order_id, by=by, **asked)
-            content = (verb, order_id, sorted(asked.items()))
+            content = (verb, order_id, sorted((name, value) for name, value in asked.items() if value is not None))
             with transaction.atomic():
                 try:
                     order_lock(order_id=order_id, by=by)

@@ -1,7 +1,7 @@
 """Reading orders. Every order comes with its client and its booster: a list costs one query."""
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import STAFF_ROLES, Role, User
 from orders.audience import audience_of
@@ -56,6 +56,27 @@ def order_audience(user: Visitor, order: BaseOrder) -> str | None:
         booster_id=order.booster_id,
         status=order.status,
     )
+
+
+def seen_by(user: Visitor) -> Q:
+    """Return the condition of the rows that ``user`` sees, as ``order_audience`` says it of one: for locks."""
+    if not isinstance(user, User) or not user.is_active:
+        return Q(pk__in=[])
+    if user.role in STAFF_ROLES:
+        return Q()
+    if user.role == Role.CLIENT:
+        return Q(client=user)
+    if user.role == Role.BOOSTER:
+        return Q(booster=user) | Q(booster=None, status=Status.NEW)
+    return Q(pk__in=[])
+
+
+def booster_wished(number: int) -> User:
+    """Return the account that a client wishes for his order; a missing one looks like one that is not active.
+
+    Whether it can play is asked when the order is placed, and not when the same request comes again.
+    """
+    return User.objects.filter(pk=number).first() or User(pk=number, is_active=False)
 
 
 def order_verbs(user: Visitor, order: BaseOrder) -> list[str]:

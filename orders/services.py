@@ -11,12 +11,22 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Role, User
-from orders.exceptions import BadAmount, BadText, NotAllowed, NothingHeld, OrderNotFound, OrderTaken, WrongRole
+from orders.exceptions import (
+    BadAmount,
+    BadText,
+    NotAllowed,
+    NotDisputed,
+    NothingHeld,
+    OrderNotFound,
+    OrderTaken,
+    PriceMoved,
+    WrongRole,
+)
 from orders.games import game_of
 from orders.goal import dispute_check, goal_check
 from orders.locks import order_lock, order_step, orders_lock, retry_on_deadlock
 from orders.models import BaseOrder, Decision, Dispute, Outcome
-from orders.money import amount_check
+from orders.money import amount_check, loss_of
 from orders.options import Options
 from orders.posts import post_find, post_record, posted
 from orders.settlements import payout_for_part, price_of_work, settle, settle_held
@@ -85,6 +95,8 @@ def order_assign(*, order_id: int, booster: User, by: User) -> BaseOrder:
     """Give a New order to ``booster``, also when the client chose another one."""
     with order_step("assign", order_id=order_id, by=by) as order:
         _booster_check(booster)
+        if booster.pk == order.client_id:
+            raise WrongRole("Nobody plays the order that he bought himself. Choose another booster.")
         order.booster = booster
         order.message = "A manager has assigned a booster."
     return order
@@ -186,9 +198,19 @@ def order_drop(*, order_id: int, by: User, reason: str = "") -> BaseOrder:
 
 @transaction.atomic
 def order_reprice(
-    *, order_id: int, actual_price: Decimal, booster_price: Decimal, reason: str, by: User, idempotency_key: str
+    *,
+    order_id: int,
+    actual_price: Decimal,
+    booster_price: Decimal,
+    reason: str,
+    by: User,
+    idempotency_key: str,
+    seen: tuple[Decimal, Decimal] | None = None,
 ) -> BaseOrder:
-    """Set both prices; the client pays or gets back the difference at once; once for each key."""
+    """Set both prices; the client pays or gets back the difference at once; once for each key.
+
+    ``seen`` are the prices that ``by`` had before his eyes: with others by now, nothing is decided over his head.
+    """
     order = order_lock(order_id=order_id, by=by)
     content = ("reprice", order_id, actual_price, booster_price, reason)
     post = post_find(sender=by, key=idempotency_key, content=content)
@@ -197,8 +219,7 @@ def order_reprice(
     with order_step("reprice", order_id=order_id, by=by) as order:
         actual_price = amount_check(actual_price, what="The price")
         booster_price = amount_check(booster_price, what="The payout")
-        if actual_price < order.worked_price:
-            raise BadAmount(f"Work for {order.worked_price} is done and settled: the price cannot be lower.")
+        _prices_check(order, actual_price, booster_price, seen)
         _decide(order, "reprice", by, reason, required=True)
         difference = actual_price - order.actual_price
         settle(order, payment=max(difference, Decimal(0)), refund=max(-difference, Decimal(0)))
@@ -220,10 +241,15 @@ def order_dispute(*, order_id: int, by: User, reason: str) -> BaseOrder:
 
 
 @posted("resolve")
-def order_resolve(*, order_id: int, outcome: str, reason: str, by: User) -> BaseOrder:
-    """End the dispute: pay out what it has held, or give the client his price of those parts back. Once."""
+def order_resolve(*, order_id: int, outcome: str, reason: str, by: User, dispute: int | None = None) -> BaseOrder:
+    """End the dispute: pay out what it has held, or give the client his price of those parts back. Once.
+
+    ``dispute`` is the number of the one that ``by`` has read: another one is not decided in its place.
+    """
     with order_step("resolve", order_id=order_id, by=by) as order:
         dispute_check("resolve", order)
+        if dispute is not None and not order.disputes.filter(pk=dispute, outcome="").exists():
+            raise NotDisputed(f"Order {order.pk} has another dispute by now. Read it first.")
         if outcome not in Outcome.values:
             raise BadText(f"The outcome is one of: {', '.join(Outcome.values)}.")
         _decide(order, "resolve", by, reason, required=True)
@@ -249,6 +275,23 @@ def order_write_note(*, order_id: int, note: str, by: User) -> BaseOrder:
 def _booster_check(booster: User) -> None:
     if booster.role != Role.BOOSTER or not booster.is_active:
         raise WrongRole("Only an active booster can play an order. Choose one from the list of boosters.")
+
+
+def _prices_check(
+    order: BaseOrder, actual_price: Decimal, booster_price: Decimal, seen: tuple[Decimal, Decimal] | None
+) -> None:
+    if seen is not None and seen != (order.actual_price, order.booster_price):
+        raise PriceMoved(
+            f"Order {order.pk} is at {order.actual_price} and {order.booster_price} by now. Reload, then decide."
+        )
+    if actual_price < order.worked_price:
+        raise BadAmount(f"Work for {order.worked_price} is done and settled: the price cannot be lower.")
+    before = loss_of(price=order.actual_price, paid_out=order.paid_out, payout=order.booster_price)
+    if loss_of(price=actual_price, paid_out=order.paid_out, payout=booster_price) > before:
+        raise BadAmount(
+            f"Boosters have {order.paid_out} of this order; with {booster_price} more they would get more than the "
+            f"client pays. The payout is for what is still to be done: lower it, or raise the price."
+        )
 
 
 def _decide(order: BaseOrder, verb: str, by: User, reason: str, *, required: bool) -> None:

@@ -14,24 +14,27 @@ def settle(
     order: BaseOrder,
     *,
     payment: Decimal = ZERO,
-    payout: Decimal = ZERO,
+    payout: Decimal | None = None,
     refund: Decimal = ZERO,
     worked: Decimal | None = None,
     released: bool = False,
 ) -> None:
     """Tell what is due in the next settlement of the locked ``order``; nothing due, nothing told.
 
-    A payout of a disputed order is held instead. ``worked`` is the client's price that is used up after it, if not
-    all; ``released`` says that the booster leaves with it.
+    ``payout`` None: the step pays nobody. A payout of a disputed order is held instead; one of 0.00 too, when it is
+    for a part that the client paid for, because that is what he may get back. ``worked`` is the client's price that
+    is used up after it, if not all; ``released`` says that the booster leaves with it.
     """
-    if not (payment or payout or refund):
+    used = order.actual_price if worked is None else worked
+    holds = payout is not None and order.disputed and order.booster_id is not None
+    holds = holds and bool(payout or used > order.worked_price)
+    if not (payment or payout or refund or holds):
         return
     order.settlement += 1
     due = {"sender": BaseOrder, "order": order, "settlement": order.settlement}
     if payment:
         payment_due.send(**due, amount=payment)
-    if payout and order.disputed:
-        used = order.actual_price if worked is None else worked
+    if payout is not None and holds:
         _hold(order, amount=payout, price=used - order.worked_price, released=released)
     elif payout:
         payout_due.send(**due, booster=order.booster, amount=payout)
@@ -48,6 +51,8 @@ def settle_held(order: BaseOrder, *, outcome: Outcome) -> bool:
     HeldPayout.objects.filter(pk__in=[row.pk for row in held]).update(outcome=outcome)
     if outcome == Outcome.PAID:
         for row in held:
+            if not row.amount:
+                continue
             payout_due.send(
                 sender=BaseOrder, order=order, settlement=row.settlement, booster=row.booster, amount=row.amount
             )

@@ -24,8 +24,8 @@ def is_its_booster(by: User, order: BaseOrder) -> bool:
 
 @predicate
 def is_booster_for_it(by: User, order: BaseOrder) -> bool:
-    """A booster, and nobody else was chosen."""
-    return by.role == Role.BOOSTER and order.booster_id in (None, by.pk)
+    """A booster who did not buy it himself, and nobody else was chosen."""
+    return by.role == Role.BOOSTER and order.booster_id in (None, by.pk) and order.client_id != by.pk
 
 
 @predicate
@@ -55,7 +55,7 @@ def _from(*sources: Status) -> frozenset[Status]:
 TRANSITIONS: dict[str, Transition] = {
     "claim": Transition(
         _from(Status.NEW), Status.CONTINUE, is_booster_for_it,
-        "An order is claimed by a booster while it is New; if one was chosen, by him.",
+        "An order is claimed by a booster while it is New; if one was chosen, by him. Nobody plays his own order.",
     ),
     "assign": Transition(
         _from(Status.NEW), Status.CONTINUE, is_staff,

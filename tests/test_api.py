@@ -181,6 +181,10 @@ def test_repricing_dropping_releasing_and_the_note(people: Cast) -> None:
     assert error_of(client.post(f"{path}/reprice", prices, key="p")) == (403, "not_allowed")
     assert error_of(manager.post(f"{path}/reprice", {**prices, "actual_price": "NaN"}, key="p"))[0] == 422
     assert error_of(manager.post(f"{path}/reprice", {**prices, "actual_price": "-1"}, key="p")) == (422, "bad_amount")
+    seen = {"seen_actual_price": "1.00", "seen_booster_price": "1.00"}
+    assert error_of(manager.post(f"{path}/reprice", {**prices, **seen}, key="p")) == (409, "price_moved")
+    half = {**prices, "seen_actual_price": "1.00"}
+    assert error_of(manager.post(f"{path}/reprice", half, key="p")) == (422, "bad_amount")
     assert manager.post(f"{path}/reprice", prices, key="p").json()["order"]["actual_price"] == "100.00"
     assert error_of(booster.post(f"{path}/drop", {"reason": "x"})) == (403, "not_allowed")
     assert booster.post(f"{path}/release").json()["order"]["status"] == "New"

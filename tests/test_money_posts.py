@@ -140,6 +140,28 @@ def test_raced_it_moves_the_money_once(door: Door) -> None:
     assert Post.objects.filter(key="one").count() == 1
 
 
+@pytest.mark.parametrize("door", ["place"], indirect=True)
+def test_a_purchase_sent_again_is_answered_though_the_booster_it_wished_was_disabled(door: Door) -> None:
+    booster = door.people.other_booster
+    for asked in (door.case.body, door.case.fields):
+        asked["booster"] = booster.pk
+    try:
+        first = door.send()
+        booster.is_active = False
+        booster.save()
+        before = rows()
+        assert (door.send()[0], rows()) == (first[0], before)
+        status, said = door.send("two")
+        assert status == (409 if door.by_page else 422)
+        assert "Only an active booster can play an order" in said
+        for asked in (door.case.body, door.case.fields):
+            asked["booster"] = 2**62
+        assert door.send("two") == (status, said), "nobody looks the same"
+    finally:
+        for asked in (door.case.body, door.case.fields):
+            del asked["booster"]
+
+
 def test_here_is_every_verb_that_moves_money() -> None:
     from dashboards.actions import KEYED
 

@@ -35,7 +35,13 @@ def test_the_page_is_what_the_declarations_say() -> None:
 
 def test_an_endpoint_of_which_nobody_says_whose_it_is_stops_the_page() -> None:
     with pytest.raises(SystemExit, match="who gets what"):
-        permissions.who("/api/secrets")
+        permissions.who("GET", "/api/secrets")
+
+
+def test_two_methods_of_a_path_are_for_whom_each_is() -> None:
+    path = "/api/orders/{key}/account"
+    assert "booster" in permissions.who("GET", path)
+    assert permissions.who("POST", path) == "its client, until the order is over"
 
 
 def test_the_command_prints_the_tables_of_a_feed(capsys: pytest.CaptureFixture[str]) -> None:

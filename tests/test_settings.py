@@ -48,6 +48,10 @@ def test_production_is_strict_by_default(tmp_path: Path) -> None:
         ({"ACCOUNT_KEYS": KEY}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
         ({"ACCOUNT_KEYS": "a:hunter2"}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
         ({"ACCOUNT_KEYS": f"a:{KEY},a:{KEY}"}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
+        (
+            {"TOKEN_KEYS": f"a:{KEY},a:{KEY}"},
+            "TOKEN_KEYS has two keys under one name. Give each",
+        ),
         ({"ACCOUNT_DAYS": "soon"}, "ACCOUNT_DAYS is 'soon'. Use a whole number from 0 on."),
         ({"LOGIN_TRIES": "0"}, "LOGIN_TRIES is '0'. Use a whole number from 1 on."),
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is not set while DEBUG is off"),

@@ -40,7 +40,7 @@ class ReadBy(Schema):
 
 
 class AccountState(Schema):
-    """Whether account data is there. ``readings``: who was shown it, newest first, for the client alone."""
+    """Whether account data is there. ``readings``: the 50 newest, for the client alone."""
 
     given: bool
     changed_at: datetime.datetime | None

@@ -18,7 +18,9 @@ def accounts_expire(*, ended_before: datetime.datetime, batch: int) -> int:
     ended = GameAccount.objects.filter(order__status__in=ENDED).annotate(end=Coalesce("order__ended_at", "changed_at"))
     while True:
         with transaction.atomic():
-            keys = list(ended.filter(end__lt=ended_before).order_by("pk").values_list("pk", flat=True)[:batch])
+            # Locked in key order, as the rotation does: two that cross would stop each other.
+            rows = ended.filter(end__lt=ended_before).select_for_update(of=("self",)).order_by("pk").only("pk")
+            keys = [row.pk for row in rows[:batch]]
             erased += GameAccount.objects.filter(pk__in=keys).delete()[0]
         if not keys:
             return erased

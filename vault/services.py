@@ -1,5 +1,8 @@
 """Giving, showing and erasing account data. Each locks the order first, so that nobody is shown what he just lost."""
 
+import logging
+from functools import lru_cache
+
 from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -7,11 +10,12 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.models import User
 from orders.locks import order_lock
 from vault.access import erase_check, read_check, write_check
-from vault.exceptions import AccountMissing, BadAccount
+from vault.exceptions import AccountLocked, AccountMissing, BadAccount
 from vault.keys import keyring
 from vault.models import GameAccount, Reading
 from vault.sealing import Credentials
 
+logger = logging.getLogger(__name__)
 LIMITS = {"login": 100, "password": 200, "remarks": 500}  # nosec B105 - characters
 
 
@@ -32,18 +36,22 @@ def account_write(*, order_id: int, login: str, password: str, remarks: str = ""
 
 
 @sensitive_variables()
-@transaction.atomic
+@transaction.atomic(durable=True)
 def account_read(*, order_id: int, by: User, address: str | None) -> Credentials:
     """Write down that ``by`` reads, and return what opens the account.
 
-    Call it outside of a transaction: what it returned may leave the house only when the reading is committed.
+    Inside a transaction it is refused: what it returned may leave the house only when the reading is committed.
     """
     order = order_lock(order_id=order_id, by=by)
     read_check(by, order)
     account = GameAccount.objects.filter(order=order).first()
     if account is None:
         raise AccountMissing
-    credentials = keyring().open(account.sealed, order_id=order.pk)
+    try:
+        credentials = keyring().open(account.sealed, order_id=order.pk)
+    except AccountLocked as refusal:
+        locked_say(str(refusal))
+        raise AccountLocked("The account data cannot be opened just now. Ask the staff.") from None
     Reading.objects.create(order=order, reader=by, role=by.role, address=address)
     return credentials
 
@@ -54,6 +62,12 @@ def account_erase(*, order_id: int, by: User) -> bool:
     order = order_lock(order_id=order_id, by=by)
     erase_check(by, order)
     return bool(GameAccount.objects.filter(order=order).delete()[0])
+
+
+@lru_cache(maxsize=64)
+def locked_say(reason: str) -> None:
+    """Tell the log what is wrong with the keys, each thing once in a process: people ask again and again."""
+    logger.error(reason)
 
 
 def _text_check(name: str, value: object, *, required: bool = False) -> None:

@@ -1,16 +1,22 @@
 """Who tries too often is stopped for a while: by name and address, so that nobody locks another person out."""
 
 from datetime import timedelta
+from threading import Event, Lock
+from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
+from django.db import connection
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from accounts.models import Role, User
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 PATH = "/accounts/login/"
+PATIENCE = 30  # seconds
+racing = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite in memory has one connection")
 HERE, ELSEWHERE = "192.0.2.7", "198.51.100.9"
 
 
@@ -128,3 +134,70 @@ async def test_under_asgi_the_answer_is_the_same():
 
 def test_where_the_line_has_no_address_one_is_counted_too():
     assert locked(address="").status_code == 429
+
+
+@racing
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", [PATH, "/admin/login/"])
+def test_of_many_tries_at_once_one_password_is_looked_at_and_the_others_are_told(path, monkeypatch):
+    many, lock, all_told = 8, Lock(), Event()
+    looked_at: list[str] = []
+    told: list[Any] = []
+
+    def done_when_everybody_is_somewhere():
+        if len(looked_at) + len(told) == many:
+            all_told.set()
+
+    def look(user, password):
+        with lock:
+            looked_at.append(password)
+            done_when_everybody_is_somewhere()
+        assert all_told.wait(PATIENCE)
+        return False
+
+    def knock():
+        answer = tried(path=path)
+        with lock:
+            told.append(answer)
+            done_when_everybody_is_somewhere()
+
+    monkeypatch.setattr(User, "check_password", look)
+    at_once([knock] * many)
+    assert sorted(answer.status_code for answer in told) == [200] + [429] * (many - 1)
+    assert len(looked_at) == 1
+    (first, *_) = told
+    assert b"Another try with this name is being looked at. Try again." in first.content
+    assert first["Retry-After"] == "1"
+    assert AccessAttempt.objects.get().failures_since_start == 1, "who was not looked at does not count"
+    monkeypatch.undo()
+    assert tried("right").status_code == 302, "the turn is given back"
+
+
+@racing
+@pytest.mark.django_db(transaction=True)
+def test_a_try_with_another_name_or_from_elsewhere_does_not_wait(monkeypatch):
+    User.objects.create_user("chen", password="right", role=Role.CLIENT)
+    all_there, lock, there = Event(), Lock(), []
+
+    def look(user, password):
+        with lock:
+            there.append(user.username)
+            if len(there) == 3:
+                all_there.set()
+        assert all_there.wait(PATIENCE), "somebody was not let in beside the others"
+        return False
+
+    monkeypatch.setattr(User, "check_password", look)
+    at_once([tried, lambda: tried(name="chen"), lambda: tried(address=ELSEWHERE)])
+    assert sorted(there) == ["carla", "carla", "chen"]
+
+
+def test_an_error_while_a_password_is_looked_at_gives_the_turn_back(monkeypatch):
+    def broken(user, password):
+        raise RuntimeError("the database went away")
+
+    monkeypatch.setattr(User, "check_password", broken)
+    with pytest.raises(RuntimeError):
+        tried()
+    monkeypatch.undo()
+    assert tried("right").status_code == 302

@@ -7,6 +7,7 @@ from django.test import Client
 
 from orders.services import order_finish, order_release
 from vault.models import GameAccount, Reading
+from vault.services import locked_say
 from vault.tests.cast import LOGIN, PASSWORD, REMARKS
 
 pytestmark = pytest.mark.django_db
@@ -150,6 +151,8 @@ def test_a_booster_who_gave_up_sees_neither_the_data_nor_the_card(given, browser
 @pytest.mark.parametrize("headers", [JSON, {}], ids=["script", "plain"])
 def test_what_cannot_be_kept_is_said_and_the_password_is_not_written_into_the_page(people, browser_of, headers):
     browser = browser_of(people.client)
+    for fields in ({"login": "carla7", "password": ""}, {"login": "", "remarks": "carla7 in EUW"}):
+        assert "carla7" not in browser.post(page(people.order), fields, headers=headers).content.decode()
     fields = {"login": "", "password": "hunter2", "remarks": "x" * 501}
     answer = browser.post(page(people.order), fields, headers=headers)
     assert answer.status_code == 422
@@ -163,14 +166,20 @@ def test_what_cannot_be_kept_is_said_and_the_password_is_not_written_into_the_pa
     assert not GameAccount.objects.exists()
 
 
-def test_a_lost_key_is_a_clear_answer_and_no_error_of_ours(given, browser_of, settings):
+def test_a_lost_key_is_a_clear_answer_and_the_log_names_it_once(given, browser_of, settings, caplog):
+    locked_say.cache_clear()
     settings.ACCOUNT_KEYS = {"other": "A" * 43 + "="}
     booster = browser_of(given.booster)
     answer = booster.post(api(given.order, "/read"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "account_locked")
-    assert "which is not here" in answer.json()["detail"]
-    assert "which is not here" in booster.post(page(given.order, "show/"), headers=JSON).json()["error"]
+    assert "cannot be opened just now. Ask the staff." in answer.json()["detail"]
+    answer = booster.post(page(given.order, "show/"), headers=JSON)
+    assert answer.status_code == 503
+    assert "cannot be opened just now. Ask the staff." in answer.json()["error"]
+    assert booster.post(page(given.order, "show/")).status_code == 503
     assert not Reading.objects.exists()
+    (record,) = [record for record in caplog.records if record.name == "vault.services"]
+    assert (record.levelname, "which is not here" in record.getMessage()) == ("ERROR", True)
 
 
 def test_when_something_breaks_neither_page_nor_log_has_it(given, browser_of, settings, monkeypatch, caplog):

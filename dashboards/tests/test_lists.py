@@ -7,8 +7,9 @@ from html import unescape
 import pytest
 from django.utils.html import escape
 
-from dashboards.selectors import ROWS
+from dashboards.selectors import ROWS, status_counts
 from orders.feeds import OrderFeed
+from orders.selectors import orders_all
 from orders.services import order_pause
 from realtime.boards import Listing, filters_of
 from realtime.lookout import listed as listed_on_board
@@ -127,3 +128,11 @@ def test_a_list_and_the_board_that_it_follows_have_the_same_orders(people, brows
 def test_the_same_list_of_somebody_else_has_another_tag(people, browser_of):
     tags = {browser_of(user).get("/orders/rows/")["ETag"] for user in (people.manager, people.admin)}
     assert len(tags) == 2
+
+
+def test_the_database_counts_the_statuses(people, django_assert_num_queries):
+    order_of(people.client)
+    with django_assert_num_queries(1) as queries:
+        counts = status_counts(orders_all())
+    assert "GROUP BY" in queries[0]["sql"]
+    assert {name: number for name, number in counts.items() if number} == {"open": 2, "New": 1, "Continue": 1}

@@ -1,5 +1,7 @@
 """What is not for a viewer is nowhere in the bytes he gets."""
 
+from typing import Any
+
 import pytest
 
 from dashboards.tests.conftest import PAYOUT, PRICE
@@ -35,7 +37,7 @@ def test_a_client_never_gets_the_payout_that_was_paid(people, browser_of):
 
 def test_a_booster_who_looks_for_orders_gets_neither_the_price_nor_the_client_nor_the_note(people, browser_of):
     order_release(order_id=people.order.pk, by=people.manager)
-    prices = {"actual_price": PRICE, "booster_price": PAYOUT}
+    prices: Any = {"actual_price": PRICE, "booster_price": PAYOUT}
     order_reprice(order_id=people.order.pk, **prices, reason="Again.", by=people.manager, idempotency_key="round again")
     seen = bytes_of(browser_of(people.other_booster), people)
     assert str(PAYOUT) in seen

@@ -12,7 +12,8 @@ ENDPOINTS = {
     "/api/me": "himself",
     "/api/orders": "his own; staff: all; a booster with `board=available`: those he may claim",
     "/api/orders/{key}/disputes": "who sees the order, but no prospect",
-    "/api/orders/{key}/account": "its client; its booster while he plays",
+    "GET /api/orders/{key}/account": "its client; its booster while he plays",
+    "POST /api/orders/{key}/account": "its client, until the order is over",
     "/api/orders/{key}/account/read": "its client; its booster while he plays; each reading is written down",
     "/api/orders/{key}/account/erase": "its client",
     "/api/orders/{key}/transactions": "his own rows of an order that he sees; staff: all of it",
@@ -21,7 +22,9 @@ ENDPOINTS = {
     "/api/games/league-of-legends/quote": "everybody: a price, nothing is stored",
     "/api/games/league-of-legends/orders": "clients",
 }
-"""Who gets what from an endpoint that neither reads one order nor is a verb. One that is missing here is an error."""
+"""Who gets what from an endpoint that neither reads one order nor is a verb. One that is missing here is an error.
+
+Where the methods of a path differ, each is named with it."""
 
 MADE = re.compile(r"(?<=<!-- made: )(\w+)( -->\n).*?(?=\n<!-- end -->)", re.DOTALL)
 
@@ -81,15 +84,19 @@ def endpoints() -> str:
     others = tuple(f"/api/{feed.plural}" for feed in all_feeds() if feed is not OrderFeed)
     schema = api.get_openapi_schema()["paths"]
     paths = {path: methods for path, methods in schema.items() if not path.startswith(others)}
-    return table(["", "path", "who"], [[m.upper(), f"`{p}`", who(p)] for p, methods in paths.items() for m in methods])
+    return table(
+        ["", "path", "who"], [[m.upper(), f"`{p}`", who(m.upper(), p)] for p, methods in paths.items() for m in methods]
+    )
 
 
-def who(path: str) -> str:
+def who(method: str, path: str) -> str:
     from orders.transitions import TRANSITIONS
 
     last = path.rpartition("/")[2]
     if last in TRANSITIONS:
         return f"the verb `{last}`"
+    if f"{method} {path}" in ENDPOINTS:
+        return ENDPOINTS[f"{method} {path}"]
     if path in ENDPOINTS:
         return ENDPOINTS[path]
     if "{key}" in path and last in ("{key}", "state", "stream", "events"):

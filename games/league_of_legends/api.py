@@ -13,10 +13,10 @@ from games.league_of_legends.ladder import Position
 from games.league_of_legends.pricing import price
 from games.league_of_legends.selectors import divisions_all
 from games.league_of_legends.services import division_order_create, division_order_extend, division_order_report
-from orders.api import IdempotencyKey, Key, RowId, Sight, booster_of, number_of, sight_of
+from orders.api import IdempotencyKey, Key, RowId, Sight, number_of, sight_of
 from orders.exceptions import OrderNotFound
 from orders.options import Options
-from orders.selectors import order_for
+from orders.selectors import booster_wished, order_for
 
 router = Router(tags=["League of Legends"])
 STATUSES: dict[type[Exception], int] = {BadPosition: 422, GoalTooLow: 422}
@@ -78,7 +78,7 @@ def place(request: PersonRequest, asked: Purchase, idempotency_key: IdempotencyK
         desired=asked.desired.position(),
         options=asked.options(),
         note=asked.note,
-        booster=None if asked.booster is None else booster_of(asked.booster),
+        booster=None if asked.booster is None else booster_wished(asked.booster),
         idempotency_key=idempotency_key,
     )
     return 201, sight_of(request.user, made.order_id)

@@ -53,6 +53,17 @@ def test_an_order_is_not_assigned_to_a_disabled_booster():
 
 
 @pytest.mark.django_db
+def test_a_client_who_became_a_booster_does_not_play_the_order_that_he_bought():
+    order = order_made()
+    order.client.role = Role.BOOSTER
+    order.client.save()
+    with pytest.raises(NotAllowed, match="Nobody plays his own order"):
+        order_claim(order_id=order.pk, booster=order.client)
+    with pytest.raises(WrongRole, match="bought himself"):
+        order_assign(order_id=order.pk, booster=order.client, by=person(Role.MANAGER))
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("role", [Role.MANAGER, Role.ADMIN])
 def test_staff_assigns_and_does_not_claim(role):
     with pytest.raises(NotAllowed):

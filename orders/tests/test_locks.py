@@ -1,16 +1,20 @@
+from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import OperationalError, connection, transaction
+from django.test import Client
 
 from accounts.models import Role
 from accounts.tests.people import person
 from orders.exceptions import OrderNotFound, WrongStatus
 from orders.locks import order_lock, retry_on_deadlock
 from orders.models import BaseOrder, Status
+from orders.selectors import Visitor, order_audience, seen_by
 from orders.services import orders_release
 from orders.tests.stairs import order_made, row
-from orders.tests.threads import at_once, racing
+from orders.tests.threads import PATIENCE, at_once, racing
 
 
 def played(booster):
@@ -86,6 +90,40 @@ def test_two_managers_release_the_same_orders_in_opposite_order():
     )
     assert {type(result) for result in results} == {list, WrongStatus}
     assert set(BaseOrder.objects.values_list("status", flat=True)) == {Status.NEW}
+
+
+@racing
+@pytest.mark.django_db(transaction=True)
+def test_a_stranger_does_not_wait_for_a_row_that_somebody_holds():
+    order = played(person(Role.BOOSTER))
+    browsers = {role: Client() for role in (Role.CLIENT, Role.BOOSTER)}
+    for role, browser in browsers.items():
+        browser.force_login(person(role))
+
+    def knock(role, verb):
+        try:
+            return browsers[role].post(f"/api/orders/{order.pk}/{verb}").json()["error"]["code"]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        order_lock(order_id=order.pk, by=order.client)
+        for role in browsers:
+            for verb in ("pause", "release", "account/read"):
+                assert pool.submit(knock, role, verb).result(PATIENCE) == "order_not_found"
+        assert pool.submit(knock, Role.BOOSTER, "claim").result(PATIENCE) == "order_taken"
+
+
+@pytest.mark.django_db
+def test_the_condition_of_a_lock_and_the_audience_of_a_viewer_are_the_same():
+    client, booster = person(Role.CLIENT), person(Role.BOOSTER)
+    made = [order_made(client=client, status=status, booster_id=booster.pk) for status in Status]
+    made += [order_made(client=client, status=status) for status in (Status.NEW, Status.DROPPED)]
+    others = [person(role) for role in Role]
+    viewers: list[Visitor] = [client, booster, *others, person(Role.MANAGER, is_active=False), AnonymousUser()]
+    for viewer in viewers:
+        seen = set(BaseOrder.objects.filter(seen_by(viewer)).values_list("pk", flat=True))
+        assert seen == {order.pk for order in made if order_audience(viewer, order)}
 
 
 @pytest.mark.django_db

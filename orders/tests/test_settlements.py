@@ -6,7 +6,16 @@ import pytest
 
 from accounts.models import Role
 from accounts.tests.people import person
-from orders.exceptions import AtTheGoal, BadAmount, BadText, KeyMissing, KeyReused, NotAtTheGoal, OrderError
+from orders.exceptions import (
+    AtTheGoal,
+    BadAmount,
+    BadText,
+    KeyMissing,
+    KeyReused,
+    NotAtTheGoal,
+    OrderError,
+    PriceMoved,
+)
 from orders.models import BaseOrder, Decision, Status
 from orders.services import (
     order_claim,
@@ -53,9 +62,9 @@ def played(booster, *, title="0 4 10"):
     return order_made(status=Status.CONTINUE, booster_id=booster.pk, title=title)
 
 
-def reprice(order, price, payout, *, by, reason="A mistake.", key="one"):
+def reprice(order, price, payout, *, by, reason="A mistake.", key="one", seen=None):
     prices = {"actual_price": Decimal(price), "booster_price": Decimal(payout)}
-    return order_reprice(order_id=order.pk, **prices, reason=reason, by=by, idempotency_key=key)
+    return order_reprice(order_id=order.pk, **prices, reason=reason, by=by, idempotency_key=key, seen=seen)
 
 
 def test_an_order_is_paid_when_it_is_placed(due):
@@ -217,6 +226,44 @@ def test_the_price_cannot_fall_below_the_work_that_is_settled(booster, manager):
     order_release(order_id=order.pk, by=booster)
     with pytest.raises(BadAmount, match=r"Work for 40\.00"):
         reprice(order, "39.99", 1, by=manager)
+
+
+def test_prices_that_have_moved_are_not_set_over_the_head_of_who_decides(due, booster, manager):
+    order = played(booster)
+    order_extend(order_id=order.pk, goal=15, by=order.client, idempotency_key="more")
+    before = row(order)
+    due.clear()
+    with pytest.raises(PriceMoved, match=r"is at 150\.00 and 105\.00 by now\. Reload"):
+        reprice(order, 100, 75, by=manager, seen=(Decimal(100), Decimal(70)))
+    assert (row(order), due, Decision.objects.count()) == (before, [], 0)
+    reprice(order, 150, 110, by=manager, seen=(Decimal(150), Decimal(105)))
+    assert due == []
+
+
+def test_a_new_price_that_is_sent_again_is_answered_whatever_was_seen(manager):
+    order = order_made()
+    reprice(order, 120, 70, by=manager, seen=(Decimal(100), Decimal(70)))
+    assert reprice(order, 120, 70, by=manager, seen=(Decimal(100), Decimal(70))).actual_price == 120
+    assert reprice(order, 120, 70, by=manager).actual_price == 120
+
+
+def test_a_payout_for_all_of_the_way_is_not_promised_for_the_rest_of_it(booster, manager):
+    order = played(booster)
+    order_release(order_id=order.pk, by=booster)
+    order_claim(order_id=order.pk, booster=person(Role.BOOSTER))
+    before = row(order)
+    with pytest.raises(BadAmount, match=r"Boosters have 28\.00 of this order; with 75\.00 more"):
+        reprice(order, 100, 75, by=manager)
+    assert row(order) == before
+    reprice(order, 100, 72, by=manager)
+
+
+def test_a_loss_that_is_there_may_become_smaller_and_not_larger(manager):
+    order = order_made(booster_price=130)
+    reprice(order, 100, 120, by=manager)
+    with pytest.raises(BadAmount):
+        reprice(order, 100, 121, by=manager, key="two")
+    reprice(order, 110, 130, by=manager, key="three")
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "a\x00b", "\ud800", None, 7])

@@ -1,6 +1,7 @@
 """Who may do what, from where: DESIGN's table, written down a second time and tried cell by cell."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -80,7 +81,7 @@ def do(verb, order_id, by):
         case "drop":
             return services.order_drop(order_id=order_id, by=by, reason="A reason.")
         case "reprice":
-            prices = {"actual_price": Decimal(90), "booster_price": Decimal(60)}
+            prices: Any = {"actual_price": Decimal(90), "booster_price": Decimal(60)}
             return services.order_reprice(
                 order_id=order_id, **prices, reason="A reason.", by=by, idempotency_key=f"reprice.{order_id}"
             )

@@ -125,7 +125,8 @@ def order_drop(hand: Hand, order: BaseOrder) -> object:
 
 @act(4)
 def order_reprice(hand: Hand, order: BaseOrder) -> object:
-    prices = {"actual_price": order.worked_price + hand.price(), "booster_price": hand.price()}
+    payout = hand.price()
+    prices = {"actual_price": order.worked_price + order.paid_out + payout, "booster_price": payout}
     by = hand.somebody(Role.MANAGER)
     return services.order_reprice(order_id=order.pk, **prices, reason="Asked.", by=by, idempotency_key=hand.key())
 

@@ -4,14 +4,17 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Role
 from accounts.tests.people import person
 from games.league_of_legends.ladder import Position
 from games.league_of_legends.models import Rank
 from games.league_of_legends.services import division_order_create
-from orders.models import BaseOrder, Decision
+from orders.models import BaseOrder, Decision, Dispute
 from orders.options import Options
 from orders.services import order_claim
 from wallet.models import Transaction
@@ -71,6 +74,34 @@ def test_every_page_opens(site, division):
         assert site.post(reverse(f"admin:{kind}_delete", args=[rows[kind].pk]), {"post": "yes"}).status_code == 403
 
 
+def test_the_page_of_an_order_costs_as_much_with_many_decisions_as_with_one(site, division):
+    order = division.order
+
+    def cost():
+        with CaptureQueriesContext(connection) as queries:
+            assert site.get(page("orders_baseorder", order)).status_code == 200
+        return len(queries)
+
+    def decided():
+        manager = person(Role.MANAGER)
+        Decision.objects.create(order=order, by=manager, verb="reprice", reason="Asked.")
+        Dispute.objects.create(
+            order=order,
+            by=order.client,
+            reason="Wrong.",
+            outcome="paid",
+            resolved_by=manager,
+            resolved_at=timezone.now(),
+        )
+
+    decided()
+    cost()
+    once = cost()
+    for _ in range(4):
+        decided()
+    assert cost() == once
+
+
 def test_status_prices_and_booster_cannot_be_typed_in(site, division):
     order = division.order
     before = BaseOrder.objects.values().get()
@@ -88,6 +119,11 @@ def test_staff_assigns_reprices_and_drops_with_a_reason(site, admin, division):
     answer, _ = decide(site, order, decision="reprice", **words)
     assert (answer.status_code, order.actual_price) == (200, division.order.actual_price)
     assert "This decision needs it." in answer.content.decode()
+    stale = {"seen_actual_price": "1.00", "seen_booster_price": "1.00", "idempotency_key": "stale"}
+    decide(site, order, decision="reprice", reason="A mistake.", **words | stale)
+    assert order.actual_price == division.order.actual_price
+    form = site.get(page("orders_baseorder", order)).context["adminform"].form
+    words |= {name: str(form[name].value()) for name in ("seen_actual_price", "seen_booster_price")}
     for _ in range(2):  # sent twice, it is one decision
         decide(site, order, decision="reprice", reason="A mistake.", **words)
     assert (order.actual_price, order.booster_price) == (30, 20)

@@ -6,13 +6,16 @@ from io import StringIO
 import pytest
 from django.contrib.admin.sites import site
 from django.core.management import call_command
+from django.db import connection
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Role
 from accounts.tests.people import person
 from orders.models import BaseOrder, Status
 from orders.services import order_drop, order_finish
+from orders.tests.threads import racing
 from vault.exceptions import AppendOnly
 from vault.models import GameAccount, Reading
 from vault.services import account_read
@@ -46,6 +49,18 @@ def test_it_goes_when_the_order_is_over_since_so_many_days(settings):
     assert erased() == 0
     assert erased(days=0) == 1
     assert GameAccount.objects.get().order == running
+
+
+@racing
+def test_the_rows_are_locked_in_key_order_before_they_go():
+    order = played()
+    given(order)
+    BaseOrder.objects.filter(pk=order.pk).update(status=Status.DONE, ended_at=days_ago(8))
+    with CaptureQueriesContext(connection) as queries:
+        assert erased(days=7) == 1
+    first = next(query["sql"] for query in queries if "vault_gameaccount" in query["sql"])
+    assert 'ORDER BY "vault_gameaccount"."id" ASC LIMIT' in first
+    assert 'FOR UPDATE OF "vault_gameaccount"' in first
 
 
 def test_an_end_that_was_written_past_the_services_counts_from_the_last_change():

@@ -1,6 +1,7 @@
 """Who is shown account data: the stranger first, then everybody in every status."""
 
 import pytest
+from django.db import transaction
 
 from accounts.models import Role
 from accounts.tests.people import person
@@ -10,7 +11,7 @@ from orders.services import order_assign, order_release
 from orders.tests.threads import at_once, racing
 from vault.exceptions import AccountMissing, BadAccount
 from vault.models import GameAccount, Reading
-from vault.selectors import account_sight, readings_of
+from vault.selectors import MOST, account_sight, readings_of
 from vault.services import account_erase, account_read, account_write
 from vault.tests.cast import LOGIN, PASSWORD, REMARKS, given, played
 
@@ -138,6 +139,33 @@ def test_a_reading_says_who_when_which_order_and_from_where(order):
     assert list(readings_of(order.client, order)) == [row]
     assert list(readings_of(order.booster, order)) == []
     assert list(readings_of(person(Role.ADMIN), order)) == []
+
+
+def test_many_readings_are_counted_for_each_reader_and_the_newest_are_listed(order):
+    read(order, order.client)
+    for _ in range(MOST + 1):
+        read(order, order.booster)
+    sight = account_sight(order.client, order)
+    assert sight is not None
+    assert len(sight.readings) == MOST
+    assert {reading.reader for reading in sight.readings} == {order.booster}
+    assert [(reader.id, reader.role, reader.times) for reader in sight.readers] == [
+        (order.booster_id, "booster", MOST + 1),
+        (order.client_id, "client", 1),
+    ]
+    assert sight.readers[0].last == Reading.objects.latest("id").at
+    not_his = account_sight(order.booster, order)
+    assert not_his is not None
+    assert (not_his.readers, not_his.readings) == ([], [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_shown_inside_a_transaction_that_may_still_be_rolled_back():
+    order = played()
+    given(order)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        read(order, order.booster)
+    assert not Reading.objects.exists()
 
 
 @racing

@@ -3,6 +3,7 @@
 import random
 from contextlib import suppress
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -172,6 +173,49 @@ def test_nothing_held_can_be_paid_out_but_not_refunded():
     assert rows(order, "payout") == [(order.booster_id, 28)], "paid as ever"
 
 
+@pytest.mark.parametrize(
+    ("act", "price"),
+    [
+        (lambda order: order_release(order_id=order.pk, by=order.booster), 40),
+        (lambda order: order_finish(order_id=order.pk, by=person(Role.MANAGER)), 100),
+        (lambda order: order_drop(order_id=order.pk, by=person(Role.MANAGER), reason="Asked."), 40),
+    ],
+    ids=["release", "finish", "drop"],
+)
+@pytest.mark.parametrize("outcome", ["paid", "refunded"])
+def test_a_payout_of_nothing_is_held_too_so_that_the_client_can_get_his_money_back(act, price, outcome):
+    order = disputed()
+    prices: Any = {"actual_price": Decimal(100), "booster_price": Decimal(0)}
+    order_reprice(order_id=order.pk, **prices, reason="He cheated.", by=person(Role.MANAGER), idempotency_key="no pay")
+    act(order)
+    assert held(order) == [(order.booster_id, 0, price)]
+    before = order_books(order).refunds
+    resolve(order, outcome)
+    assert rows(order, "payout") == []
+    assert order_books(order).refunds == before + (price if outcome == "refunded" else 0)
+
+
+def test_where_nothing_was_done_nothing_is_held():
+    order = disputed("0 0 10")
+    order_release(order_id=order.pk, by=order.booster)
+    assert held(order) == []
+
+
+def test_a_dispute_that_was_not_read_is_not_decided():
+    order = disputed()
+    first = order.disputes.get().pk
+    resolve(order, "paid", reason="Nothing is wrong.")
+    order_dispute(order_id=order.pk, by=order.client, reason="He cheats.")
+    second = order.disputes.get(outcome="").pk
+    order_finish(order_id=order.pk, by=person(Role.MANAGER))
+    with pytest.raises(NotDisputed, match=r"has another dispute by now\. Read it first\."):
+        order_resolve(order_id=order.pk, dispute=first, outcome="paid", reason="Fine.", by=person(Role.MANAGER))
+    assert fresh(order).disputed
+    assert rows(order, "payout") == []
+    order_resolve(order_id=order.pk, dispute=second, outcome="paid", reason="Fine.", by=person(Role.MANAGER))
+    assert rows(order, "payout") == [(order.booster_id, 70)]
+
+
 def test_one_dispute_at_a_time_with_a_reason():
     order = disputed()
     with pytest.raises(AlreadyDisputed):
@@ -213,6 +257,23 @@ def test_who_sees_what_of_a_dispute():
     }
     assert disputes_for(person(Role.BOOSTER), order) == []
     assert disputes_for(person(Role.CLIENT), order) == []
+
+
+def test_a_booster_does_not_see_the_disputes_of_his_predecessor():
+    order = disputed()
+    first, second = order.booster, person(Role.BOOSTER)
+    order_release(order_id=order.pk, by=first)
+    resolve(order, "refunded")
+    order_claim(order_id=order.pk, booster=second)
+    assert disputes_for(second, fresh(order)) == []
+    order_dispute(order_id=order.pk, by=order.client, reason="Again.")
+    (sight,) = disputes_for(second, fresh(order))
+    assert sight.is_open
+    assert len(disputes_for(order.client, fresh(order))) == 2
+    order_release(order_id=order.pk, by=second)
+    resolve(order, "paid")
+    order_claim(order_id=order.pk, booster=first)
+    assert [sight.outcome for sight in disputes_for(first, fresh(order))] == ["refunded"]
 
 
 def test_a_prospect_learns_of_the_flag_and_of_nothing_else():
@@ -362,7 +423,7 @@ def something_happens(order, dice, boosters, manager, *, key):
             order_extend(order_id=order.pk, goal=goal + 1, by=order.client, idempotency_key=key)
         case "reprice":
             price, payout = (Decimal(dice.randrange(1, 20000)) / 100 for _ in range(2))
-            prices = {"actual_price": price, "booster_price": payout}
+            prices: Any = {"actual_price": price, "booster_price": payout}
             order_reprice(order_id=order.pk, **prices, reason="Try.", by=manager, idempotency_key=key)
         case "finish":
             order_finish(order_id=order.pk, by=manager)

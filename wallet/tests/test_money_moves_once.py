@@ -3,6 +3,7 @@
 import random
 from contextlib import suppress
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -134,7 +135,7 @@ def something_happens(order, dice, boosters, manager, *, key):
             order_extend(order_id=order.pk, goal=goal + 1, by=order.client, idempotency_key=key)
         case "reprice":
             price, payout = (Decimal(dice.randrange(1, 20000)) / 100 for _ in range(2))
-            prices = {"actual_price": price, "booster_price": payout}
+            prices: Any = {"actual_price": price, "booster_price": payout}
             order_reprice(order_id=order.pk, **prices, reason="Try.", by=manager, idempotency_key=key)
         case "finish":
             order_finish(order_id=order.pk, by=booster)

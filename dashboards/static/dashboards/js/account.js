@@ -16,6 +16,7 @@ export function showOnDemand(root) {
     clear(form);
     const { ok, answer } = await send(form);
     delete form.dataset.sending;
+    if ("ended" in root.dataset) return; // the page has lost the order meanwhile
     if (!ok) {
       show(form, answer);
     } else if (form.isConnected || root.querySelector("form[data-show]")) {

@@ -1,0 +1,38 @@
+"""The log-in, on the pages and in the admin site: with a name from an address, one try at a time.
+
+A failed try counts when its password was looked at. Twenty that come at once would be twenty passwords, whatever the
+limit of failed tries is.
+"""
+
+from typing import Any
+
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+
+from accounts.address import address_of
+from accounts.lockout import UNDER_WAY, say_under_way
+from accounts.turns import Turns
+
+_tries = Turns()
+
+
+class OneTry(AuthenticationForm):
+    """Looks at one password at a time; the other try is refused with 429, and does not count."""
+
+    def clean(self) -> dict[str, Any]:
+        if self.request is None:
+            return super().clean()
+        with _tries.taken((self.cleaned_data.get("username"), address_of(self.request))) as mine:
+            if mine:
+                return super().clean()
+        say_under_way(self.request)
+        raise ValidationError(UNDER_WAY, code="under_way")
+
+
+class LoginForm(OneTry):
+    """The log-in of the pages."""
+
+
+class AdminLoginForm(OneTry, AdminAuthenticationForm):
+    """The log-in of the admin site: staff only."""
