@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+
 from gameBoosterss.development import binaries
 from gameBoosterss.development.engines import engines
 
@@ -30,6 +32,7 @@ def stage(*, embedded: bool = True, durable: bool = True) -> Iterator[Path]:
             found.variables,
             DEBUG="0",  # with DEBUG Django keeps every statement
             SECRET_KEY=secrets.token_urlsafe(64),
+            ACCOUNT_KEYS=f"benchmark:{Fernet.generate_key().decode()}",
             ALLOWED_HOSTS="127.0.0.1",
             HTTPS="0",
             LOG_LEVEL="ERROR",

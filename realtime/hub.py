@@ -49,6 +49,12 @@ class Hub:
             hub = cls._hubs[loop] = cls()
         return hub
 
+    @classmethod
+    def end_idle(cls) -> None:
+        """End every hub of this process that serves nobody; no loop may be running in another thread."""
+        for hub in list(cls._hubs.values()):
+            hub.end_when_idle()
+
     def __init__(self) -> None:
         self.members: dict[Member, None] = {}
         self.listings = Listings()

@@ -120,7 +120,7 @@ def nobody_left(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> It
             )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of Chromium; mark the test ``browser``."""
     found = browser.chromium()

@@ -18,8 +18,8 @@ ROWS = {
 }
 
 
-LONG = {"attack", "delivery", "watchers"}
-"""Half a minute each; what they share with ``latency`` runs with it."""
+LONG = {"attack", "capture", "delivery", "watchers"}
+"""Half a minute each and more; what they share with the others runs with these."""
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,14 @@ from .faults import Faults, LossyBroker
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown() -> None:
-    """Let the relay finish before the tables are emptied: TRUNCATE beside it is a deadlock."""
-    from .. import relay
+    """Let the relay finish before the tables are emptied: TRUNCATE beside it is a deadlock.
 
+    And no hub lingers into the next test: it would take the emptied database for a restored one.
+    """
+    from .. import relay
+    from ..hub import Hub
+
+    Hub.end_idle()
     assert relay.rest(60), "the relay did not come to rest"
 
 

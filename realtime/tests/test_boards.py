@@ -336,7 +336,7 @@ async def test_after_a_restored_backup_versions_that_come_again_come_onto_boards
 
 
 async def test_viewers_who_ask_for_the_same_share_one_read(settings: Settings) -> None:
-    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 3600}  # repair's own reads are not counted
+    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 3600}
     boss = await sync_to_async(auditor)()
     await several(3)
     async with client(boss) as one, client(boss) as two, client(boss) as three:
@@ -350,7 +350,8 @@ async def test_viewers_who_ask_for_the_same_share_one_read(settings: Settings) -
 
         reader.call = counted  # type: ignore[method-assign]
         await asyncio.gather(*(c.subscribe("b", "deliveries:all") for c in (one, two, three)))
-        assert len(calls) <= 5, "position, epoch, list and states: not once a socket"
+        # A first look of repair's may be among them.
+        assert len(calls) <= 6, "position, epoch, list and states: not once a socket"
 
 
 def test_python_and_sql_list_the_same() -> None:

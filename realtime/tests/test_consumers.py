@@ -10,7 +10,7 @@ from channels.routing import URLRouter
 from django.db import OperationalError
 from django.urls import re_path
 
-from realtime import log
+from realtime import log, relay
 from realtime.consumers import OrderSyncConsumer, SyncConsumer
 from realtime.hub import Hub
 from realtime.quotas import Quotas
@@ -85,6 +85,8 @@ async def test_whoever_is_cancelled_on_his_way_in_leaves_nothing(monkeypatch: py
         await running
     assert not Hub.current().members
     assert Quotas.current().places == before
+    Hub.current().end_when_idle()
+    assert await asyncio.to_thread(relay.rest, 60)
 
 
 def test_the_order_consumer_is_the_same_for_the_order_feed() -> None:

@@ -30,7 +30,7 @@ from realtime.tests.people import delivery, user
 from realtime.tests.test_identity import cookie, session_of
 from realtime.tests.test_metrics import raises, read
 
-pytestmark = pytest.mark.older
+pytestmark = pytest.mark.older_long
 LAYER: Any = given.CHANNEL_LAYERS["default"]
 HAS_REDIS = "channels_redis" in LAYER["BACKEND"]
 redis = pytest.mark.skipif(not HAS_REDIS, reason="there is no Redis")

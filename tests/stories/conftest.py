@@ -1,15 +1,17 @@
 """Stories commit, and those of a module may share a server: each makes its own people and orders."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from playwright.async_api import Browser, async_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from realtime import relay
 from tests.engines import child_environment
 from tests.server import Server, running
+from tests.stories.desk import FLAGS
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +39,12 @@ def standing_server(db: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with running(tmp_path_factory.mktemp("server"), child_environment()) as server:
         yield server
     assert "Traceback" not in server.log.read_text(), server.log.read_text()[-5000:]
+
+
+@pytest.fixture(scope="session")
+async def chrome(chromium: str) -> AsyncIterator[Browser]:
+    """One Chromium for all stories of a process; each person has a profile of his own in it."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        await browser.close()

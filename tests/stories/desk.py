@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from playwright.async_api import Browser, BrowserContext, Locator, Page, Request, WebSocket, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Request, WebSocket, expect
 
 from accounts.models import User
 from tests.people import Cast, cast
@@ -46,6 +46,7 @@ class Desk:
     browser: Browser
     server: Server
     complaints: list[str] = field(default_factory=list)
+    profiles: list[BrowserContext] = field(default_factory=list)
     lines: dict[Page, list[WebSocket]] = field(default_factory=dict)
     said: dict[Page, list[dict[str, Any]]] = field(default_factory=dict)
     looks: dict[Page, int] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class Desk:
         context: BrowserContext = await self.browser.new_context(
             viewport=size, color_scheme=theme, java_script_enabled=script, base_url=self.server.url
         )
+        self.profiles.append(context)
         cookie = await sync_to_async(session_of)(user)
         await context.add_cookies([{"name": "sessionid", "value": cookie, "url": self.server.url}])
         page = await context.new_page()
@@ -90,19 +92,20 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk_at(server: Server, chromium: str) -> AsyncIterator[Desk]:
+async def desk_at(server: Server, chrome: Browser) -> AsyncIterator[Desk]:
     """Put a browser in front of ``server``; at the end no page may have complained."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        found = Desk(browser, server)
+    found = Desk(chrome, server)
+    try:
         yield found
-        await browser.close()
-        assert found.complaints == []
+    finally:
+        for context in found.profiles:
+            await context.close()
+    assert found.complaints == []
 
 
 @pytest.fixture
-async def desk(server: Server, chromium: str) -> AsyncIterator[Desk]:
-    async with desk_at(server, chromium) as found:
+async def desk(server: Server, chrome: Browser) -> AsyncIterator[Desk]:
+    async with desk_at(server, chrome) as found:
         yield found
 
 

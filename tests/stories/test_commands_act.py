@@ -16,4 +16,8 @@ def test_a_command_is_the_actor_of_what_it_writes(server_environment: dict[str, 
     assert done.returncode == 0, done.stderr
     assert set(Event.objects.values_list("actor", "context__source")) == {("command:demo_data", "command")}
     reasons = Event.objects.filter(context__has_key="reason").values_list("context__reason", flat=True)
-    assert set(reasons) == {"The client sold the account.", "A discount for a regular client."}
+    assert set(reasons) == {
+        "The client sold the account.",
+        "A discount for a regular client.",
+        "Two games were played while I was logged in.",
+    }

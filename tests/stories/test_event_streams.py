@@ -15,7 +15,7 @@ from tests.stories.conftest import settled
 from tests.stories.test_losing_the_order import reassigned
 from tests.streams import ask, source
 
-pytestmark = pytest.mark.older
+pytestmark = pytest.mark.older_long
 
 write_note = sync_to_async(order_write_note)
 

@@ -70,7 +70,7 @@ async def lets_in(server: Server, user: Any, *, at: str) -> bool:
         return bool((await watch.next())["type"] == "welcome")
 
 
-@pytest.mark.older
+@pytest.mark.older_long
 async def test_who_knocks_too_often_gets_429_from_every_process(two: list[Server]) -> None:
     one, other = two
     for server in (one, other) * 4:
@@ -86,7 +86,7 @@ async def test_who_knocks_too_often_gets_429_from_every_process(two: list[Server
         assert await code_of(server, ALL + "1/", at="192.0.2.2") == 4401, "and nobody else"
 
 
-@pytest.mark.older
+@pytest.mark.older_long
 async def test_strangers_have_few_places_and_give_them_back(two: list[Server]) -> None:
     one, other = two
     async with AsyncExitStack() as stack:
@@ -113,7 +113,7 @@ async def test_who_has_said_who_he_is_is_no_stranger_any_more(two: list[Server])
         assert await code_of(two[1], ALL + "1/", at="192.0.2.4") == 4401
 
 
-@pytest.mark.older
+@pytest.mark.older_long
 async def test_a_user_has_his_sockets_over_all_processes(two: list[Server]) -> None:
     one, other = two
     people = await sync_to_async(cast)()
@@ -137,7 +137,7 @@ async def test_a_user_has_his_sockets_over_all_processes(two: list[Server]) -> N
         await eventually(lambda: lets_in(other, people.client, at="192.0.2.10"))
 
 
-@pytest.mark.older
+@pytest.mark.older_long
 async def test_streams_and_waits_take_places_like_sockets(two: list[Server]) -> None:
     one, other = two
     people = await sync_to_async(cast)()

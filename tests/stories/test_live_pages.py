@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.test import override_settings
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from orders.models import BaseOrder
 from orders.services import (
@@ -169,7 +169,7 @@ async def test_after_the_server_pages_come_back_and_show_what_happened(desk: Des
 
 @pytest.fixture
 async def troubled(
-    server_environment: dict[str, str], transactional_db: None, tmp_path: Path, chromium: str
+    server_environment: dict[str, str], transactional_db: None, tmp_path: Path, chrome: Browser
 ) -> AsyncIterator[tuple[Desk, Any]]:
     """A desk whose server has a Valkey of its own, and that Valkey."""
     with own_valkey() as valkey:
@@ -179,7 +179,7 @@ async def troubled(
             override_settings(CHANNEL_LAYERS=layers),
             running(tmp_path, server_environment | {"REDIS_URL": valkey.url}) as found,
         ):
-            async with desk_at(found, chromium) as desk:
+            async with desk_at(found, chrome) as desk:
                 yield desk, valkey
 
 
@@ -208,11 +208,11 @@ async def people_of(desk: Desk) -> Cast:
 
 @pytest.fixture
 async def quick(
-    server_environment: dict[str, str], transactional_db: None, tmp_path: Path, chromium: str
+    server_environment: dict[str, str], transactional_db: None, tmp_path: Path, chrome: Browser
 ) -> AsyncIterator[Desk]:
     """A desk whose server has a quick heart."""
     with running(tmp_path, server_environment, heartbeat_seconds=1.0) as found:
-        async with desk_at(found, chromium) as desk:
+        async with desk_at(found, chrome) as desk:
             yield desk
 
 

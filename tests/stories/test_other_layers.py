@@ -28,7 +28,7 @@ from tests.people import cast
 from tests.server import ROOT, Server, running, unbroken
 from tests.stories.test_a_change_is_seen import MASKED
 
-pytestmark = pytest.mark.older
+pytestmark = pytest.mark.older_long
 
 
 @dataclass

@@ -17,7 +17,7 @@ from tests.people import Cast, cast
 from tests.server import PATIENCE, Server, running, session_of, unbroken
 from tests.wire import CLOSE, TEXT, Frames, handshake, rest_of
 
-pytestmark = pytest.mark.older
+pytestmark = pytest.mark.older_long
 
 UPDATES = 1500
 BYTES_AT_MOST = 1_000_000
