@@ -10,6 +10,7 @@ from pytest_django import DjangoDbBlocker
 
 from realtime import signals
 from realtime.capture import postgres
+from realtime.hub import Hub
 
 
 @pytest.fixture(scope="module", params=["triggers", "orm"])
@@ -29,3 +30,11 @@ def capture(request: pytest.FixtureRequest, django_db_setup: None, django_db_blo
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock():
             postgres.install("default")
+
+
+@pytest.fixture(autouse=True)
+def no_deaf_hub() -> Iterator[None]:
+    """A test that has made its hub deaf deafens no other: hubs are those of the loop, and it is one."""
+    yield
+    for hub in list(Hub._hubs.values()):
+        hub._ear._deliver = hub.deliver

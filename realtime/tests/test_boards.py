@@ -251,7 +251,7 @@ async def test_a_late_hint_of_what_has_left_since_is_not_on_a_board_that_is_bein
     async with client(me) as viewer:
         await asyncio.to_thread(relay.rest, 30)
         hub = Hub.current()
-        hub._ear._deliver = lambda update: None  # the test brings the hints itself
+        monkeypatch.setattr(hub._ear, "_deliver", lambda update: None)  # the test brings the hints itself
         (left,) = await several(1, sender=me)
         await change(left, sender=other)
         reader = hub.start()
