@@ -255,6 +255,7 @@ class SyncConsumer(RefusingConsumer):
         if self._member is not None:
             Hub.current().leave(self._member)
             self._member.gone()
+        self._dialect = self._member = None  # they know this consumer: a circle waits for the collector
         super().leave()
 
 

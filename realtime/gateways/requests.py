@@ -147,6 +147,7 @@ class Request(WebRequest):
         upgraded = getattr(line, "wrappedProtocol", None) or getattr(line, "protocol", None)  # the first behind TLS
         if isinstance(upgraded, WebSocketProtocol):
             channel.rawDataReceived = upgraded.dataReceived
+            channel.requests.clear()  # the two know each other, and nothing will be asked of them any more
         return done
 
     def _wrong(self) -> str:
