@@ -21,12 +21,13 @@ TWICE = 2.0
 
 
 def main() -> None:
-    chosen = options("What fifty watchers of ten orders notice of two hundred attackers, kind by kind.")
+    chosen = options("What fifty watchers of ten orders notice of two hundred attackers, kind by kind.", nginx=True)
     seconds = 2 if chosen.tiny else 30
-    conditions = f"Daphne, PostgreSQL, {chosen.rounds} rounds of {seconds} s for each kind, {A_SECOND} saves a second"
-    report = Report("attack", conditions)
+    server = "Daphne behind nginx" if chosen.nginx else "Daphne"
+    conditions = f"{server}, PostgreSQL, {chosen.rounds} rounds of {seconds} s for each kind, {A_SECOND} saves a second"
+    report = Report("attack-behind-nginx" if chosen.nginx else "attack", conditions)
     report.begin()
-    with stage(durable=chosen.durable) as folder:
+    with stage(durable=chosen.durable, limits=True) as folder:
         measure(report, chosen, folder, seconds)
     if chosen.save:
         report.save()
@@ -34,21 +35,27 @@ def main() -> None:
 
 def measure(report: Report, chosen: Namespace, folder: Path, seconds: int) -> None:
     """Compare the watchers' p99 beside each kind with that of the round before, which was without."""
+    from accounts.models import Role
     from benchmarks.passage import Passage, Show, sessions
     from benchmarks.people import orders_of
     from benchmarks.rounds import Spread, ratio
     from realtime import relay
     from tests.attackers import KINDS
-    from tests.people import cast
+    from tests.people import cast, person
 
     people = cast()
     orders = orders_of(people.order, 10)
     assert relay.rest(60)
-    crowd = sessions([people.client, people.booster, people.manager, people.admin, people.other_booster])
-    watched = [(order, session) for order in orders for session in crowd]
-    villain = sessions([people.manager])
+    crowds = [
+        sessions([people.client, people.booster, people.manager, people.admin, people.other_booster]),
+        sessions(
+            [person(Role.MANAGER), person(Role.BOOSTER), person(Role.MANAGER), person(Role.BOOSTER), people.admin]
+        ),
+    ]
+    watched = [(order, session) for at, order in enumerate(orders) for session in crowds[at % 2]]
+    villains = sessions([person(Role.MANAGER) for _ in range(20)])  # as many as it takes to get all of them in
     kinds = KINDS[:2] if chosen.tiny else KINDS
-    with Show(folder) as show:
+    with Show(folder, nginx=chosen.nginx) as show:
 
         def watch() -> Passage:
             return show.pass_round(
@@ -61,7 +68,7 @@ def measure(report: Report, chosen: Namespace, folder: Path, seconds: int) -> No
             for _ in range(chosen.rounds):
                 alone.append(watch())
                 before = resident(show.server.pid)
-                with attackers(show, kind, villain, orders[0], 20 if chosen.tiny else 200):
+                with attackers(show, kind, villains, orders[0], 20 if chosen.tiny else 200):
                     beside.append(watch())
                     memory.append(resident(show.server.pid) - before)
             p99 = [[passage.delay(-1, 0.99) for passage in passages] for passages in (alone, beside)]
@@ -78,10 +85,10 @@ def attackers(show: "Show", kind: str, sessions: list[str], order: int, many: in
     """Have ``many`` attackers at the server, in a process of their own."""
     from tests.attackers import handshakes
 
-    requests = [each.decode() for each in handshakes(show.server, sessions, order)]
+    requests = [each.decode() for each in handshakes(show.door, sessions, order)]
     child = begin("benchmarks.ill_will", environment=show.environment)
     try:
-        ready(child, json.dumps({"port": show.server.port, "kind": kind, "requests": requests, "many": many}))
+        ready(child, json.dumps({"port": show.door.port, "kind": kind, "requests": requests, "many": many}))
         yield
         ended(child, "end")
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.processes import begin, ended, ready
 from benchmarks.rounds import percentile
 from gameBoosterss.development.children import stop
+from tests.nginx import Nginx
 from tests.server import ROOT, Server, session_of
 from tests.wire import handshake
 
@@ -51,18 +52,22 @@ class Passage:
 
 
 class Show:
-    """A running server with an order and people who may watch it."""
+    """A running server with an order and people who may watch it; ``door`` is where they come in."""
 
-    def __init__(self, folder: Path, *, application: str = OURS, layer: str = "pubsub") -> None:
+    def __init__(self, folder: Path, *, application: str = OURS, layer: str = "pubsub", nginx: bool = False) -> None:
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "CHANNEL_LAYER": layer}
         self.server = Server(self.environment, folder / "daphne.log")
         self.server.application = application
+        self.door = Nginx(self.server, folder, tls=False) if nginx else self.server
 
     def __enter__(self) -> "Show":
         self.server.start()
+        if self.door is not self.server:
+            self.door.start()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.door.stop()
         self.server.stop()
 
     def pass_on(
@@ -89,10 +94,10 @@ class Show:
         self, written: Sequence[str], watched: Sequence[tuple[int, str]], lasts: Sequence[int], *, topic: str = ""
     ) -> tuple[dict[str, list[int]], list[list[tuple[str, int]]]]:
         """Return when each update began and was committed, and what each ear heard when; ``lasts``: its last."""
-        requests = [handshake(self.server, f"/ws/orders/{order}/", session=key).decode() for order, key in watched]
+        requests = [handshake(self.door, f"/ws/orders/{order}/", session=key).decode() for order, key in watched]
         task = {
             "requests": requests,
-            "port": self.server.port,
+            "port": self.door.port,
             "topic": topic,
             "lasts": [f"update {number}" for number in lasts],
         }

@@ -17,17 +17,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def stage(*, embedded: bool = True, durable: bool = True) -> Iterator[Path]:
+def stage(*, embedded: bool = True, durable: bool = True, limits: bool = False) -> Iterator[Path]:
     """Start PostgreSQL and Valkey, set Django up as in production, migrate; yield the scratch folder.
 
     The variables of the environment that name databases are not followed: a benchmark writes. With ``durable``
-    PostgreSQL flushes to the disk at each commit. Without ``embedded``: SQLite, and the broker in memory.
+    PostgreSQL flushes to the disk at each commit. Without ``embedded``: SQLite, and the broker in memory. Limits of
+    users and addresses hold with ``limits``; without it hundreds of sockets may come from this machine.
     """
     with scratch() as folder, engines(folder, durable=durable, given={}, embedded=embedded) as found:
         for note in found.notes:
             print(note)
         os.environ.pop("REDIS_URL", None)
-        os.environ["REALTIME_LIMITS"] = "loopback"  # all sockets come from here
+        os.environ["REALTIME_LIMITS"] = "on" if limits else "loopback"
         os.environ.update(
             found.variables,
             DEBUG="0",  # with DEBUG Django keeps every statement

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -31,6 +32,8 @@ class Server:
 
     daphne: Sequence[str | Path] = (sys.executable, "-m", "daphne")
     application = "gameBoosterss.asgi:application"
+    tls: ssl.SSLContext | None = None
+    """What believes its certificate; without one it is spoken to in the clear."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self.environment, self.log = dict(environment), log
@@ -43,11 +46,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def ws_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}"
+        return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -65,8 +68,9 @@ class Server:
             time.sleep(0.05)
 
     def _answers(self) -> bool:
+        asked = urllib.request.Request(f"{self.url}/healthz", headers={"X-Forwarded-Proto": "https"})
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=10) as answer:
+            with urllib.request.urlopen(asked, timeout=10, context=self.tls) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -88,7 +92,11 @@ class Server:
         """Open a socket with the cookie of ``session``; '' sends none."""
         headers = {"Cookie": f"sessionid={session}"} if session else {}
         async with websockets.connect(
-            self.ws_url + path, additional_headers=headers, origin=websockets.Origin(self.url), compression=None
+            self.ws_url + path,
+            additional_headers=headers,
+            origin=websockets.Origin(self.url),
+            compression=None,
+            ssl=self.tls,
         ) as socket:
             yield Watch(socket)
 

@@ -67,7 +67,7 @@ async def head_of(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
 async def ask(server: Server, path: str, user: AbstractBaseUser | None = None, **more: Any) -> Reply:
     """Send one request and return the answer to its end."""
     session = await sync_to_async(session_of)(user) if user else more.pop("session", "")
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=server.tls)
     try:
         async with asyncio.timeout(PATIENCE * 2):
             writer.write(request(server, path, session, **more))
@@ -162,7 +162,7 @@ async def source(
 ) -> AsyncIterator[Source]:
     """Open a stream as ``user``, coming back with ``last``."""
     session = await sync_to_async(session_of)(user) if user else ""
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=server.tls)
     try:
         async with asyncio.timeout(PATIENCE):
             sent = {"Accept": "text/event-stream", **({"Last-Event-ID": last} if last else {}), **headers}

@@ -62,7 +62,7 @@ async def spoken(server: Server, request: bytes, then: bytes = b"") -> tuple[byt
     """Send ``request``, and ``then`` when it is answered; return the head of the answer and every byte after it,
     up to a close frame or the end of the connection.
     """
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=server.tls)
     try:
         async with asyncio.timeout(PATIENCE):
             writer.write(request)
