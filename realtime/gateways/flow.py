@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any
 
 KERNEL_BYTES = 128 * 1024
@@ -13,9 +14,13 @@ kernel's buffer before the line is full."""
 
 
 class Flow:
-    """Whether a line takes more. Twisted pauses it when ``LINE_BYTES`` wait in front of the kernel's buffer."""
+    """Whether a line takes more. Twisted pauses it when ``LINE_BYTES`` wait in front of the kernel's buffer.
 
-    def __init__(self) -> None:
+    ``resumed`` is called when it takes more again.
+    """
+
+    def __init__(self, resumed: Callable[[], None] = lambda: None) -> None:
+        self._resumed = resumed
         self.is_open = asyncio.Event()
         self.is_open.set()
 
@@ -24,6 +29,7 @@ class Flow:
 
     def resumeProducing(self) -> None:  # noqa: N802
         self.is_open.set()
+        self._resumed()
 
     def stopProducing(self) -> None:  # noqa: N802
         """The line is gone: whoever waits for it goes on and finds out."""
