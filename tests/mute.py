@@ -36,13 +36,19 @@ async def denying(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def pouring(scope: Any, receive: Any, send: Any) -> None:
-    """Send a socket two megabytes, and say in the log when they are sent, or cannot be."""
-    if scope["type"] != "websocket":
+    """Send twenty megabytes, on a socket or as the page ``/much/``; say in the log when they are sent, or cannot be."""
+    if scope["type"] != "websocket" and scope.get("path") != "/much/":
         await marketplace(scope, receive, send)
+        return
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200})
+        for _ in range(5000):
+            await send({"type": "http.response.body", "body": b"x" * 4096, "more_body": True})
+        print("it goes on", flush=True)
         return
     await receive()
     await send({"type": "websocket.accept"})
     with suppress(OSError, RuntimeError):  # he has just left
-        for _ in range(20):
+        for _ in range(200):
             await send({"type": "websocket.send", "bytes": b"x" * 100_000})
     print("it goes on", flush=True)

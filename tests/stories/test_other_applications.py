@@ -5,12 +5,14 @@ import json
 import socket
 from pathlib import Path
 
+import pytest
 from asgiref.sync import sync_to_async
 
 from tests.engines import child_environment
 from tests.knocking import entered
 from tests.people import cast
 from tests.server import PATIENCE, Server, running
+from tests.streams import request
 from tests.wire import frame, handshake, spoken
 
 
@@ -22,15 +24,20 @@ async def test_a_refusal_needs_no_headers(db: None, tmp_path: Path) -> None:
     assert "Traceback" not in server.log.read_text()
 
 
-async def test_who_waits_for_a_reader_goes_on_when_the_line_is_cut(db: None, tmp_path: Path) -> None:
-    """The reader takes nothing, begins a message, and is left for it."""
-    with running(tmp_path, child_environment(), application="tests.mute:pouring", handshake_seconds=1.0) as server:
+@pytest.mark.parametrize("what", ["socket", "page"])
+async def test_who_waits_for_a_reader_goes_on_when_the_line_is_cut(db: None, tmp_path: Path, what: str) -> None:
+    """The reader takes nothing; on a socket he begins a message, and is left for it."""
+    impatient = {"handshake_seconds": 1.0, "stall_seconds": 1.0}
+    with running(tmp_path, child_environment(), application="tests.mute:pouring", **impatient) as server:
+        said = request(server, "/much/")
+        if what == "socket":
+            said = handshake(server, "/ws/orders/1/") + frame(b"x")[:1]
         line = socket.socket()
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         line.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_connect(line, ("127.0.0.1", server.port))
-        await loop.sock_sendall(line, handshake(server, "/ws/orders/1/") + frame(b"x")[:1])
+        await loop.sock_sendall(line, said)
         async with asyncio.timeout(PATIENCE):
             while "it goes on" not in server.log.read_text():
                 await asyncio.sleep(0.05)
