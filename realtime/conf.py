@@ -26,6 +26,8 @@ class Limits:
     """Sockets, event streams and waiting polls that one process serves; more are told 1013, or 503 over HTTP."""
     lease_seconds: float = 30.0
     """For how long a process that died keeps the places of its sockets; renewed three times as often."""
+    leaving_seconds: float = 1.0
+    """How long who has no place left waits for one of his own that is about to be given back."""
     shared_timeout: float = 0.5
     """Seconds after which the count that processes share is not waited for: this process counts alone."""
     shared_pause: float = 5.0
@@ -101,7 +103,10 @@ class Settings:
     subscribe_bytes: int = 64 * 1024
     """Largest frame taken in the sync dialect, where ``subscribe`` brings the versions that the client holds."""
     handshake_seconds: float = 10.0
-    """How long a handshake, a request or a message may take until it is whole; a little more of it renews nothing."""
+    """How long a handshake, a request or a message may take until it is whole; a little more of it renews nothing.
+
+    Under Daphne; each 16 KiB of a body and each KiB of a message give a second more.
+    """
     inbound_burst: int = 250
     """Frames a client may send at once; beyond it ``inbound_rate`` rules."""
     inbound_rate: float = 2.0

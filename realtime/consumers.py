@@ -146,7 +146,7 @@ class SyncConsumer(RefusingConsumer):
         try:
             with Hub.current().visit(arriving=True) as reader:  # who is on his way in is nobody's member yet
                 claim = await reader.redeem(ticket) if ticket else claim
-                over = Quotas.current().is_full(claim) if claim else None
+                over = await Quotas.current().stays_full(claim) if claim else None
                 user = None if over else await self._user(claim, is_new=bool(ticket))
                 if user is not None and self._place is not None:
                     over = await self._place.belong(str(user.pk), claim)

@@ -9,6 +9,8 @@ import asyncio
 import secrets
 import time
 import weakref
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 
@@ -26,16 +28,22 @@ class Over:
     limit: str
     """``handshakes`` or ``strangers`` of an address, ``sockets`` of a user."""
     retry_after: float
+    counted: str
+    """``alone``: by this process, ``together``: by all of them."""
 
 
 class Place:
-    """What one socket, stream or wait takes up. Given back by ``leave``, or when nobody has it any more."""
+    """What one socket, stream or wait takes up. Given back by ``leave``, or when nobody has it any more.
+
+    ``leave`` may be called from any thread, and the collector of garbage finds it in any, in the midst of anything:
+    what is counted changes on the loop alone.
+    """
 
     def __init__(self, quotas: "Quotas", address: str, *, is_free: bool) -> None:
         self.lease, self.keys, self.address, self.is_free = quotas.new_lease(), list[str](), address, is_free
         self._quotas = quotas
         quotas.places += 1
-        self._end = weakref.finalize(self, quotas.left, self.lease, self.keys)
+        self._end = weakref.finalize(self, quotas.left_soon, self.lease, self.keys)
         self._end.atexit = False
 
     async def belong(self, account: str, claim: Claim | None) -> Over | None:
@@ -44,7 +52,8 @@ class Place:
 
     def leave(self) -> None:
         """Give it back; again does nothing."""
-        self._end()
+        if self._end.detach() is not None:
+            self._quotas.left_here(self.lease, self.keys)
 
 
 class Quotas:
@@ -52,6 +61,8 @@ class Quotas:
 
     PATIENCE = 5.0
     """Seconds until it is worth to come back, where nothing says when a place will be free."""
+    AGAIN = 0.2
+    """Seconds after which it is looked again for a place that is given back, within ``leaving_seconds``."""
 
     _all: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Quotas]" = weakref.WeakKeyDictionary()
 
@@ -65,6 +76,7 @@ class Quotas:
         return found
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._rates, self._tally = Rates(), Tally()
         self.places = 0
         """How many places this process has given out, whoever they are for."""
@@ -79,10 +91,24 @@ class Quotas:
             metrics.over_limits.labels("process", "alone").inc()
         return crowded
 
-    def left(self, lease: str, keys: list[str]) -> None:
-        """End a place, and what its ``lease`` holds."""
+    def left_here(self, lease: str, keys: list[str]) -> None:
+        """End a place, and what its ``lease`` holds: now on the loop, soon from elsewhere."""
+        try:
+            is_here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            is_here = False
+        if is_here:
+            self._left(lease, keys)
+        else:
+            self.left_soon(lease, keys)
+
+    def left_soon(self, lease: str, keys: list[str]) -> None:
+        with suppress(RuntimeError):  # the loop is over, and with it the process: the lease ends by itself
+            self._loop.call_soon_threadsafe(self._left, lease, keys)
+
+    def _left(self, lease: str, keys: list[str]) -> None:
         self.places -= 1
-        self.give_back(lease, keys)
+        self._give_back(lease, keys)
 
     def new_lease(self) -> str:
         return f"{self._name}:{next(self._numbers)}"
@@ -94,50 +120,65 @@ class Quotas:
         """
         limits = conf.current().limits
         place = Place(self, address, is_free=not limits.loopback and is_loopback(address))
-        if place.is_free or not address:
+        over = None if place.is_free or not address else await self._admit(place, limits)
+        if over is None:
             return place
-        before = self._rates.forgotten
-        wait = self._rates.wait(
-            address,
-            rate=limits.handshakes_rate,
-            burst=limits.handshakes_burst,
-            names=limits.addresses_at_most,
-            now=time.monotonic(),
-        )
+        place.leave()
+        return _refused(over)
+
+    async def _admit(self, place: Place, limits: conf.Limits) -> Over | None:
+        rate, burst, before = limits.handshakes_rate, limits.handshakes_burst, self._rates.forgotten
+        now, names = time.monotonic(), limits.addresses_at_most
+        wait = self._rates.wait(place.address, rate=rate, burst=burst, names=names, now=now)
         metrics.addresses_forgotten.inc(self._rates.forgotten - before)
         if wait:
-            return _over("handshakes", wait, "alone")
-        wait = await self._tally.wait(address, rate=limits.handshakes_rate, burst=limits.handshakes_burst) or 0.0
+            return Over("handshakes", wait, "alone")
+        wait = await self._tally.wait(place.address, rate=rate, burst=burst) or 0.0
         if wait:
-            return _over("handshakes", wait, "together")
-        return await self._take(place, f"address:{address}", "strangers", limits.address_strangers) or place
+            return Over("handshakes", wait, "together")
+        return await self._take(place, f"address:{place.address}", "strangers", limits.address_strangers)
 
-    def is_full(self, claim: Claim) -> Over | None:
-        """Return the limit when the session of ``claim`` alone has all of its user's places: nobody need be asked."""
-        if self._open.get(_session(claim), 0) < conf.current().limits.user_sockets:
-            return None
-        return _over("sockets", self.PATIENCE, "alone")
+    async def stays_full(self, claim: Claim) -> Over | None:
+        """Return the limit when the session of ``claim`` alone has all of its user's places, and none is given back
+        within ``leaving_seconds``: nobody need be asked.
+        """
+        over = await self._patiently(lambda: self._is_full(claim))
+        return None if over is None else _refused(over)
+
+    async def _is_full(self, claim: Claim) -> Over | None:
+        full = self._open.get(_session(claim), 0) >= conf.current().limits.user_sockets
+        return Over("sockets", self.PATIENCE, "alone") if full else None
 
     async def belong(self, place: Place, account: str, claim: Claim | None) -> Over | None:
         if place.is_free:
             return None
-        strangers = list(place.keys)
-        over = await self._take(place, f"user:{account}", "sockets", conf.current().limits.user_sockets)
-        if over is None:
-            self._put_back(place, strangers)
-            if claim is not None and claim.session:
-                self._put(place, _session(claim))
-        return over
+        strangers, most = list(place.keys), conf.current().limits.user_sockets
+        over = await self._patiently(lambda: self._take(place, f"user:{account}", "sockets", most))
+        if over is not None:
+            return _refused(over)
+        self._put_back(place, strangers)
+        if claim is not None and claim.session:
+            self._put(place, _session(claim))
+        return None
+
+    async def _patiently(self, tried: Callable[[], Awaitable[Over | None]]) -> Over | None:
+        """Try again for ``leaving_seconds``: who loads a page anew comes while what he had there is about to leave."""
+        until = time.monotonic() + conf.current().limits.leaving_seconds
+        while True:
+            over = await tried()
+            if over is None or time.monotonic() >= until:
+                return over
+            await asyncio.sleep(self.AGAIN)
 
     async def _take(self, place: Place, key: str, limit: str, most: int) -> Over | None:
         if self._open.get(key, 0) >= most:
-            return _over(limit, self.PATIENCE, "alone")
+            return Over(limit, self.PATIENCE, "alone")
         self._put(place, key)
         wait = await self._tally.take(key, place.lease, most=most)
         if not wait:
             return None
         self._put_back(place, [key])
-        return _over(limit, max(wait, self.PATIENCE), "together")
+        return Over(limit, max(wait, self.PATIENCE), "together")
 
     def _put(self, place: Place, key: str) -> None:
         place.keys.append(key)
@@ -145,9 +186,9 @@ class Quotas:
 
     def _put_back(self, place: Place, keys: list[str]) -> None:
         place.keys[:] = [key for key in place.keys if key not in keys]
-        self.give_back(place.lease, keys)
+        self._give_back(place.lease, keys)
 
-    def give_back(self, lease: str, keys: list[str]) -> None:
+    def _give_back(self, lease: str, keys: list[str]) -> None:
         """End what ``lease`` holds under ``keys``."""
         for key in keys:
             left = self._open.get(key, 0) - 1
@@ -162,6 +203,6 @@ def _session(claim: Claim) -> str:
     return f"session:{claim.session}" if claim.session else ""
 
 
-def _over(limit: str, retry_after: float, counted: str) -> Over:
-    metrics.over_limits.labels(limit, counted).inc()
-    return Over(limit, retry_after)
+def _refused(over: Over) -> Over:
+    metrics.over_limits.labels(over.limit, over.counted).inc()
+    return over

@@ -104,11 +104,10 @@ class Tally:
         return wait
 
     def end(self, key: str, lease: str) -> None:
-        """Give the place back. From any thread; the server is told soon."""
+        """Give the place back; the server is told soon."""
         if self._held.pop((key, lease), None) is not None:
             self._ended.append((key, lease))
-            with suppress(RuntimeError):  # the loop is over, and with it the process: the lease ends by itself
-                self._loop.call_soon_threadsafe(self._wake.set)
+            self._wake.set()
 
     async def _keep(self) -> None:
         """Renew what is held and end what is not, for as long as there is anything; then hang up."""

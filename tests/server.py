@@ -106,7 +106,7 @@ class Uvicorn(Server):
 
     options: Sequence[str] = (
         *("--ws", "websockets", "--ws-max-size", "65536", "--ws-per-message-deflate", "false"),
-        *("--no-access-log", "--no-proxy-headers"),
+        *("--no-access-log", "--no-proxy-headers", "--timeout-graceful-shutdown", "5"),
     )
 
     @property

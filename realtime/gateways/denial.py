@@ -48,6 +48,7 @@ class Denying:
     ) -> None:
         headers = responseHeaders
         if self._denial is not None:
-            said = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._denial["headers"]]
+            given = self._denial.get("headers", ())
+            said = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in given]
             headers = [*said, ("Content-Length", "0"), ("Connection", "close")]
         super().failHandshake(reason, code, headers)  # type: ignore[misc]

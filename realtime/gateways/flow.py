@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import time
+from collections.abc import Callable
 from typing import Any
 
 KERNEL_BYTES = 128 * 1024
@@ -13,20 +15,34 @@ kernel's buffer before the line is full."""
 
 
 class Flow:
-    """Whether a line takes more. Twisted pauses it when ``LINE_BYTES`` wait in front of the kernel's buffer."""
+    """Whether a line takes more. Twisted pauses it when ``LINE_BYTES`` wait in front of the kernel's buffer.
 
-    def __init__(self) -> None:
+    ``resumed`` is called when it takes more again.
+    """
+
+    def __init__(self, resumed: Callable[[], None] = lambda: None) -> None:
+        self._resumed = resumed
         self.is_open = asyncio.Event()
         self.is_open.set()
+        self._full_since: float | None = None
+
+    def full_for(self) -> float:
+        """Return for how many seconds the line has taken nothing more."""
+        return 0.0 if self._full_since is None else time.monotonic() - self._full_since
 
     def pauseProducing(self) -> None:  # noqa: N802 (Twisted names these)
+        if self._full_since is None:
+            self._full_since = time.monotonic()
         self.is_open.clear()
 
     def resumeProducing(self) -> None:  # noqa: N802
+        self._full_since = None
         self.is_open.set()
+        self._resumed()
 
     def stopProducing(self) -> None:  # noqa: N802
         """The line is gone: whoever waits for it goes on and finds out."""
+        self._full_since = None
         self.is_open.set()
 
 

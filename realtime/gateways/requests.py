@@ -17,6 +17,10 @@ BODY_BYTES_A_SECOND = 16 * 1024
 """Each so many bytes of a body give its sender another second; of a head nothing does."""
 
 
+ANSWER_BYTES_A_SECOND = 1024
+"""Each so many bytes of what is written at once give its reader another second beyond ``STALL_SECONDS``."""
+
+
 _Channel: Any = http.HTTPChannel
 
 
@@ -108,6 +112,8 @@ class Request(WebRequest):
     """
 
     flow: Flow | None = None
+    _written = 0
+    """Bytes that were written last, and may still be here."""
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802
         """Have more than a little of a body on the disk: Twisted keeps 100 kB of it in memory while it is not whole."""
@@ -118,6 +124,14 @@ class Request(WebRequest):
         if self._response_started and not (self.finished or self._disconnected or self.channel is None):
             self.channel.transport.abortConnection()
 
+    def check_timeouts(self) -> None:
+        """Leave a reader who does not go on: his answer keeps a thread and a connection to the database waiting."""
+        if self.flow is not None:
+            seconds = conf.current().stall_seconds + self._written / ANSWER_BYTES_A_SECOND
+            if self.flow.full_for() > seconds:
+                self.give_up()
+        super().check_timeouts()
+
     def flow_of(self, message: Any) -> Flow | None:
         """Return whether the line takes more of this response; the last part of it waits for nothing."""
         has_reader = self.channel is not None  # whoever has left a moment ago took it along
@@ -126,7 +140,9 @@ class Request(WebRequest):
             self.registerProducer(self.flow, True)
             if (b"Content-Type", b"text/event-stream") in message.get("headers", ()):
                 hold_little(self.channel.transport)
-        elif self.flow is not None and not message.get("more_body"):
+        elif self.flow is not None and message.get("more_body"):
+            self._written = len(message.get("body", b""))
+        elif self.flow is not None:
             if has_reader:
                 self.unregisterProducer()
             self.flow = None

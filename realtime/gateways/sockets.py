@@ -17,10 +17,27 @@ WAITING_MESSAGES = 16
 WAITING_BYTES = 16 * 1024
 """What waits for an application; with more the line is not read. The stock server queues all that comes."""
 
+MESSAGE_BYTES_A_SECOND = 1024
+MESSAGE_SECONDS_MORE = 60.0
+"""Each so many bytes of a message give its sender another second beyond ``HANDSHAKE_SECONDS``, and this is the most."""
+
 HELD_BYTES = 2 * 1024 * 1024
 HELD_BYTES_OF_ONE = 4 * 1024
 """What a process holds of messages that are not complete, of all sockets together; beyond it a socket that brings more,
 and has brought this much of its message, is closed with 1013."""
+
+
+ASIDE = (9, 10)
+"""Pings and pongs. A line that is full keeps the last of each and sends it when it takes more."""
+
+
+def time_of(held: int, seconds: float) -> float:
+    """Return in how many seconds a message must be whole, of which ``held`` bytes are here.
+
+    >>> [time_of(held, 10.0) for held in (0, 1, 64 * 1024, 10**9)]
+    [10.0, 10.0009765625, 70.0, 70.0]
+    """
+    return seconds + min(held / MESSAGE_BYTES_A_SECOND, MESSAGE_SECONDS_MORE)
 
 
 def paced(application: Any) -> Any:
@@ -55,6 +72,7 @@ class Socket(Denying, WebSocketProtocol):
     """When the message began that is not complete yet."""
     _held = 0
     """Bytes that are here of it."""
+    maxMessagePayloadSize: int  # noqa: N815
     held_by_all = 0
     holders: "ClassVar[dict[Socket, None]]" = {}
     """Who holds more than ``HELD_BYTES_OF_ONE``, longest first: he gives way, not who comes."""
@@ -63,7 +81,8 @@ class Socket(Denying, WebSocketProtocol):
         super().onOpen()
         settings = conf.current()
         self._others = Bucket(rate=settings.inbound_rate, burst=settings.inbound_burst, now=time.monotonic())
-        self.flow = Flow()
+        self._owed: dict[int, bytes] = {}
+        self.flow = Flow(self._pay)
         self.transport.unregisterProducer()  # the HTTP channel's, which would stop us hearing a slow reader
         self.transport.registerProducer(self.flow, True)
         hold_little(self.transport)
@@ -79,7 +98,11 @@ class Socket(Denying, WebSocketProtocol):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if not self._is_deaf:
             super().dataReceived(data)
-            self._time_message()
+
+    def consumeData(self) -> None:  # noqa: N802
+        """Take what is here, whenever it came: also that which came behind the handshake."""
+        super().consumeData()
+        self._time_message()
 
     def processData(self) -> bool:  # noqa: N802
         """Take a frame out of what has come, unless the application has enough to do, or nothing more is heard."""
@@ -122,11 +145,38 @@ class Socket(Denying, WebSocketProtocol):
         self.is_closed = None  # its result is this socket: a circle waits for the collector, which holds everybody up
 
     def dropConnection(self, abort: bool = False) -> None:  # noqa: N802
-        """End the line; who waits for it goes on: autobahn takes ``flow`` from it, so that it says nothing to him."""
+        """End the line; who waits for it goes on: autobahn takes ``flow`` from it, so that it says nothing to him.
+
+        What is written already may leave; where nobody takes it, the line is cut as soon as after a close of ours.
+        """
         self._let_go()
         if self.flow is not None:
             self.flow.stopProducing()
         super().dropConnection(abort)
+        if not abort:
+            self.factory.reactor.callLater(self.closeHandshakeTimeout, self._closeConnection, True)
+
+    def sendMessage(self, payload: bytes, *more: Any, **others: Any) -> None:  # noqa: N802
+        """Send a message, however long: autobahn takes the limit of what is heard for one of what is said as well."""
+        most, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
+        try:
+            super().sendMessage(payload, *more, **others)
+        finally:
+            self.maxMessagePayloadSize = most
+
+    def sendFrame(self, opcode: int, payload: bytes = b"", *more: Any, **others: Any) -> None:  # noqa: N802
+        """Write a frame; pings and pongs of a reader who stands still do not pile up in front of him."""
+        if opcode in ASIDE and self.flow is not None and not self.flow.is_open.is_set():
+            self._owed[opcode] = payload
+        else:
+            super().sendFrame(opcode, payload, *more, **others)
+
+    def _pay(self) -> None:
+        """Write the pings and pongs that waited for the line."""
+        owed, self._owed = self._owed, {}
+        for opcode, payload in owed.items():
+            if self.state == self.STATE_OPEN:
+                super().sendFrame(opcode, payload)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         super().onMessage(payload, isBinary)
@@ -145,7 +195,6 @@ class Socket(Denying, WebSocketProtocol):
         self._waiting_bytes -= len(message.get("bytes") or message.get("text", "").encode())
         if was_full and not self._is_full() and self.state in (self.STATE_OPEN, self.STATE_CLOSING):
             self.consumeData()
-            self._time_message()
             if not self._is_full():
                 self.transport.resumeProducing()
 
@@ -176,7 +225,8 @@ class Socket(Denying, WebSocketProtocol):
 
     def check_timeouts(self) -> None:
         """Leave who began a message and does not end it, and whom the application has not answered in time."""
-        if self._began is not None and time.monotonic() - self._began > conf.current().handshake_seconds:
+        given = time_of(self._held, conf.current().handshake_seconds)
+        if self._began is not None and time.monotonic() - self._began > given:
             self._shut(Close.SILENT)
         is_late = self.duration() > self.server.websocket_connect_timeout
         if not (is_late and self._turned_away()):

@@ -2,8 +2,15 @@
 
 from typing import Any
 
+import pytest
+from pytest_django import Settings
+from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.web import http
+
 from realtime.gateways.flow import Flow
-from realtime.gateways.requests import Request
+from realtime.gateways.requests import Request, line_of
 
 
 def test_a_response_that_outlives_its_reader_ends_without_a_word() -> None:
@@ -14,3 +21,22 @@ def test_a_response_that_outlives_its_reader_ends_without_a_word() -> None:
     assert vars(request)["flow"] is None
     request.producer, request.finished = None, 0
     assert request.flow_of({"type": "http.response.start"}) is None
+
+
+@pytest.mark.parametrize("spoken", ["http/1.1", "h2"])
+def test_the_clock_of_a_line_ends_when_http_2_takes_it_over(
+    spoken: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HTTP/2 needs packages that are not installed here: its class is a stranger's, the switch to it is Twisted's."""
+    settings.REALTIME = {**settings.REALTIME, "HANDSHAKE_SECONDS": 0.0}
+
+    names = http._GenericHTTPChannelProtocol.dataReceived.__globals__
+    monkeypatch.setitem(names, "H2_ENABLED", True)
+    monkeypatch.setitem(names, "H2Connection", Protocol)
+    clock, transport, line = Clock(), StringTransport(), line_of()
+    transport.negotiatedProtocol = spoken.encode()  # type: ignore[attr-defined]
+    line.callLater, line.timeOut = clock.callLater, None
+    line.makeConnection(transport)
+    line.dataReceived(b"GET / HT")
+    clock.advance(60)
+    assert transport.value().startswith(b"HTTP/1.1 408 ") == (spoken == "http/1.1")

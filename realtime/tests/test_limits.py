@@ -6,6 +6,7 @@ import asyncio
 import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -35,7 +36,13 @@ LAYER: Any = given.CHANNEL_LAYERS["default"]
 HAS_REDIS = "channels_redis" in LAYER["BACKEND"]
 redis = pytest.mark.skipif(not HAS_REDIS, reason="there is no Redis")
 
-FEW = {"USER_SOCKETS": 2, "ADDRESS_STRANGERS": 3, "HANDSHAKES_BURST": 5, "HANDSHAKES_RATE": 0.001}
+FEW = {
+    "USER_SOCKETS": 2,
+    "ADDRESS_STRANGERS": 3,
+    "HANDSHAKES_BURST": 5,
+    "HANDSHAKES_RATE": 0.001,
+    "LEAVING_SECONDS": 0.0,
+}
 PATIENT = {"SHARED_TIMEOUT": 30.0}
 
 
@@ -188,7 +195,45 @@ async def test_a_place_that_nobody_holds_any_more_is_given_back(settings: Settin
     assert await entered(quotas, "", "alice") is None
     del places
     gc.collect()
-    assert await entered(quotas, "", "alice") is not None
+
+    async def is_free() -> bool:
+        return await entered(quotas, "", "alice") is not None
+
+    await eventually(is_free)
+
+
+@pytest.mark.parametrize("how", ["collected", "left"])
+async def test_what_another_thread_gives_back_is_counted_on_the_loop(settings: Settings, make: Make, how: str) -> None:
+    """Between two steps of a count the collector may run, in any thread."""
+    limit(settings)
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    quotas = make()
+    cycle: list[Any] = [await entered(quotas, "", "alice")]
+    cycle.append(cycle)
+    leave = cycle[0].leave if how == "left" else gc.collect
+    del cycle
+    with ThreadPoolExecutor(1) as other:
+        other.submit(leave).result()  # the loop stands still meanwhile
+    assert (quotas.places, quotas._open) == (1, {"user:alice": 1})
+    await eventually(lambda: quotas.places == 0)
+    assert quotas._open == {}
+
+
+async def test_who_has_no_place_left_waits_for_one_of_his_that_is_about_to_be_free(
+    settings: Settings, make: Make
+) -> None:
+    limit(settings, LEAVING_SECONDS=60.0)
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    quotas, claim = make(), Claim(session="page")
+    places = [await arrived(quotas, "") for _ in range(2)]
+    for place in places:
+        assert await place.belong("alice", claim) is None
+    coming = await arrived(quotas, "")
+    waiting = [asyncio.create_task(coming.belong("alice", None)), asyncio.create_task(quotas.stays_full(claim))]
+    done, _ = await asyncio.wait(waiting, timeout=0.5)
+    assert not done
+    places[0].leave()
+    assert await asyncio.gather(*waiting) == [None, None]
 
 
 async def test_the_profile_lifts_limits_for_this_machine_only(settings: Settings, make: Make) -> None:
@@ -279,6 +324,28 @@ async def test_a_server_that_was_emptied_is_told_again(settings: Settings, make:
         return place is None
 
     await eventually(is_refused)
+
+
+@redis
+async def test_a_lease_that_is_refused_is_not_renewed(settings: Settings, make: Make, valkey: Any) -> None:
+    """Its question is under way while others are renewed: with them it would be held by nobody, for a lease."""
+    limit(settings, LEASE_SECONDS=600.0)
+    layer_at(settings, valkey.url)
+    one, other, name = make(), make(), own_name()
+    held = [await entered(one, "", name), await entered(one, "", name)]
+    assert all(held)
+    limit(settings, LEASE_SECONDS=6.0)
+    with raises(metrics.over_limits, "sockets", "together"):
+        valkey.pause()
+        coming = asyncio.create_task(entered(other, "", name))
+        await asyncio.sleep(3)  # longer than it takes until what is held is renewed
+        valkey.resume()
+        assert await coming is None
+    client = other._tally.questions._connected()
+    assert client is not None
+    await other._tally.questions.ask("return 1", [], [])  # behind all that was asked before
+    leases: list[Any] = await client.zrange(_at(f"user:{name}"), 0, -1)
+    assert {lease.decode() for lease in leases} == {place.lease for place in held if place}
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What is begun and not ended is left, however slowly it goes on: handshakes, requests, messages. Under Daphne."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -41,6 +42,11 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
         while data := await rest_of(reader):
             found += data
     return found
+
+
+def codes_in(data: bytes) -> list[int]:
+    """Return the codes of the close frames among the frames of ``data``."""
+    return [int.from_bytes(payload[:2]) for opcode, payload in Frames().feed(data) if opcode == CLOSE]
 
 
 async def trickle(writer: asyncio.StreamWriter, data: bytes) -> None:
@@ -134,24 +140,58 @@ FRAGMENT = b"\x01\x80\0\0\0\0"
 """The first part of a text, which is empty."""
 
 
+@pytest.mark.parametrize("at_once", [False, True], ids=["later", "with the handshake"])
 @pytest.mark.parametrize("protocol", ["", "order-sync.v1"], ids=["plain", "sync"])
 @pytest.mark.parametrize(
     "said",
-    [frame(b"x" * 60_000)[:-1], frame(b"x" * 300)[:3], frame(b"x")[:1], FRAGMENT],
+    [frame(b"x" * 6_000)[:-1], frame(b"x" * 300)[:3], frame(b"x")[:1], FRAGMENT],
     ids=["half a message", "half a header", "a byte", "a fragment"],
 )
-async def test_half_a_message_is_left(hurried: Server, said: bytes, protocol: str) -> None:
+async def test_half_a_message_is_left(hurried: Server, said: bytes, protocol: str, at_once: bool) -> None:
     people = await sync_to_async(cast)()
     session = await sync_to_async(session_of)(people.client)
     opened = handshake(hurried, f"/ws/orders/{people.order.pk}/", session=session, protocol=protocol)
     async with nothing_changes(hurried, people), line_to(hurried) as (reader, writer):
-        writer.write(opened)
+        writer.write(opened + (said if at_once else b""))
         async with asyncio.timeout(PATIENCE):
             head = await reader.readuntil(b"\r\n\r\n")
         assert b"101 Switching" in head
-        writer.write(said)
-        closes = [payload for opcode, payload in Frames().feed(await rest(reader)) if opcode == CLOSE]
-        assert [int.from_bytes(payload[:2]) for payload in closes] == [4408]
+        writer.write(b"" if at_once else said)
+        assert codes_in(await rest(reader)) == [4408]
+
+
+async def test_a_message_that_goes_on_slowly_is_left_too(hurried: Server) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.client)
+    async with nothing_changes(hurried, people), line_to(hurried) as (reader, writer):
+        writer.write(handshake(hurried, f"/ws/orders/{people.order.pk}/", session=session))
+        async with asyncio.timeout(PATIENCE):
+            await reader.readuntil(b"\r\n\r\n")
+        sending = asyncio.create_task(trickle(writer, frame(b"x" * 1_000)))
+        assert codes_in(await rest(reader)) == [4408]
+        assert not sending.done(), "he had said it all"
+        sending.cancel()
+
+
+async def test_a_long_message_has_the_time_that_a_slow_line_needs(hurried: Server) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.client)
+    said = {"type": "subscribe", "id": "a", "topic": f"order:{people.order.pk}", "unknown": "x" * 50_000}
+    long, parts = frame(json.dumps(said).encode()), 8
+    async with line_to(hurried) as (reader, writer):
+        writer.write(handshake(hurried, "/ws/orders/", session=session, protocol="order-sync.v1"))
+        async with asyncio.timeout(PATIENCE):
+            await reader.readuntil(b"\r\n\r\n")
+        size = len(long) // parts + 1
+        for at in range(0, len(long), size):
+            writer.write(long[at : at + size])
+            await asyncio.sleep(SECONDS * 5 / parts)
+        heard, frames = b"", Frames()
+        async with asyncio.timeout(PATIENCE):
+            while b'"synced"' not in heard:
+                for opcode, payload in frames.feed(await reader.readexactly(1)):
+                    assert opcode != CLOSE, payload
+                    heard += payload
 
 
 async def test_many_whole_messages_are_not_half_a_one(hurried: Server) -> None:
@@ -169,5 +209,4 @@ async def test_many_whole_messages_are_not_half_a_one(hurried: Server) -> None:
             await asyncio.sleep(SECONDS * 5 / 50)
             writer.write(said[half:] + said[:half])
         writer.write(said[half:] + frame((1000).to_bytes(2), CLOSE))
-        closes = [payload for opcode, payload in Frames().feed(await rest(reader)) if opcode == CLOSE]
-        assert [int.from_bytes(payload[:2]) for payload in closes] == [1000]
+        assert codes_in(await rest(reader)) == [1000]

@@ -22,7 +22,7 @@ MEBIBYTES_AT_MOST = 8
 AGAIN = 2.0
 """Seconds until an attacker who was put out comes again; a limit on handshakes would make it more."""
 SECONDS = 12
-"""Longer than half a message may last."""
+"""Longer than a handshake and the beginning of a message may last."""
 
 
 def resident(server: Server) -> float:
