@@ -3,7 +3,6 @@
 Views translate: who may what is for the services, what is seen is for the feed.
 """
 
-import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -14,7 +13,7 @@ from accounts.api import PersonRequest
 from accounts.models import Role, User
 from orders import exceptions as rules
 from orders import services
-from orders.disputes import disputes_for
+from orders.disputes import DisputeSight, disputes_for
 from orders.exceptions import OrderNotFound, WrongRole
 from orders.feeds import OrderFeed
 from orders.models import Status
@@ -98,18 +97,6 @@ class Resolution(Schema):
     outcome: Literal["paid", "refunded"]
     reason: str
     dispute: RowId | None = Field(None, description="The one that was read: another one is not decided in its place.")
-
-
-class DisputeSight(Schema):
-    """A dispute. ``reason`` is null for the booster; ``held`` is what it holds, for the booster his own part."""
-
-    id: int
-    opened_at: datetime.datetime
-    opened_by: str
-    reason: str | None
-    outcome: str
-    resolved_at: datetime.datetime | None
-    held: Decimal | None
 
 
 class Note(Schema):
