@@ -1,6 +1,7 @@
 """Boards: who has one, what is on it, and how records come and go while it is open."""
 
 import asyncio
+import threading
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from realtime.feeds import Feed, Field, _register_feed
 from realtime.hub import Hub
 from realtime.lookout import listed
 from realtime.models import Event, Stream
+from realtime.speaker import Speaker
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, unseen, user
@@ -335,12 +337,23 @@ async def test_after_a_restored_backup_versions_that_come_again_come_onto_boards
             assert on(again) == keys(record)
 
 
-async def test_viewers_who_ask_for_the_same_share_one_read(settings: Settings) -> None:
-    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 3600}
+async def first_look_is_over() -> Hub:
+    """Return the hub when repair has looked for the first time, soon after the bus was proven."""
+    hub = Hub.current()
+    async with asyncio.timeout(30):
+        while hub._repair._position is None or not await hub.tasks.ended("proof", 1):
+            await asyncio.sleep(0.01)
+    return hub
+
+
+async def test_viewers_who_ask_for_the_same_share_one_read(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 3600, "IDENTITY_SECONDS": 3600}
     boss = await sync_to_async(auditor)()
     await several(3)
     async with client(boss) as one, client(boss) as two, client(boss) as three:
-        reader = Hub.current().start()
+        hub = await first_look_is_over()
+        hub._repair._position = None  # nobody has had a board: from where on they are told is read too
+        reader, all_have_asked = hub.start(), threading.Event()
         calls: list[object] = []
         original = reader.call
 
@@ -348,10 +361,16 @@ async def test_viewers_who_ask_for_the_same_share_one_read(settings: Settings) -
             calls.append(work)
             return await original(work)
 
-        reader.call = counted  # type: ignore[method-assign]
-        await asyncio.gather(*(c.subscribe("b", "deliveries:all") for c in (one, two, three)))
-        # A first look of repair's may be among them.
-        assert len(calls) <= 6, "position, epoch, list and states: not once a socket"
+        busy = asyncio.ensure_future(original(lambda: all_have_asked.wait(30)))  # so that none of them is before
+        monkeypatch.setattr(reader, "call", counted)
+        asked = [asyncio.ensure_future(viewer.subscribe("b", "deliveries:all")) for viewer in (one, two, three)]
+        async with asyncio.timeout(30):
+            while not all(isinstance(who, Speaker) and who.subscriptions.boards for who in hub.members):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # who was heard in this turn of the loop asks in the next
+        all_have_asked.set()
+        await asyncio.gather(busy, *asked)
+        assert len(calls) == 4, "position, epoch, list and states: once, and not once a socket"
 
 
 def test_python_and_sql_list_the_same() -> None:
