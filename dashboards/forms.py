@@ -1,5 +1,6 @@
 """Forms of every game's orders. They turn text into values; whether a value is allowed, the services say."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -65,7 +66,19 @@ class AssignForm(forms.Form):
     booster = BoosterField(empty_label="Choose a booster")
 
 
-class RepriceForm(forms.Form):
+class DecisionForm(forms.Form):
+    """What somebody decides about what he has before his eyes: the hidden values say what that was."""
+
+    now: Mapping[str, str] = {}
+    """The hidden values, where they are others by now."""
+
+    def look_again(self, fresh: forms.Form) -> None:
+        """Take the hidden values of ``fresh``: the page shows what they stand for, beside what was typed."""
+        self.now = {field.name: str(field.value() or "") for field in fresh.hidden_fields()}
+        self.data = dict(self.data.items()) | self.now
+
+
+class RepriceForm(DecisionForm):
     actual_price = forms.DecimalField(label="Price for the client", max_digits=10, decimal_places=2)
     booster_price = forms.DecimalField(label="Payout for the booster", max_digits=10, decimal_places=2)
     reason = forms.CharField(widget=forms.TextInput, required=False)
@@ -75,12 +88,17 @@ class RepriceForm(forms.Form):
     def seen(self) -> tuple[Decimal, Decimal] | None:
         return prices_seen(self.cleaned_data["seen_actual_price"], self.cleaned_data["seen_booster_price"])
 
+    def look_again(self, fresh: forms.Form) -> None:
+        super().look_again(fresh)
+        for name in ("actual_price", "booster_price"):
+            self[name].help_text = f"It is {fresh[name].value()} now."
+
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(widget=forms.TextInput, required=False)
 
 
-class ResolveForm(forms.Form):
+class ResolveForm(DecisionForm):
     outcome = forms.ChoiceField(
         label="Decision",
         choices=[("", "Choose"), ("paid", "Pay out what is held"), ("refunded", "Refund the client for it")],

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import User
 from dashboards.actions import ACTIONS, Action, offers_of
-from dashboards.forms import AccountForm, EmptyForm, FilterForm, TermsForm
+from dashboards.forms import AccountForm, DecisionForm, EmptyForm, FilterForm, TermsForm
 from dashboards.game_pages import GamePage, game_choices, game_page
 from dashboards.selectors import (
     Sight,
@@ -26,7 +26,7 @@ from dashboards.selectors import (
     shelf_pages,
     sight_for,
 )
-from orders.exceptions import OrderError, OrderNotFound, OrderTaken
+from orders.exceptions import NotDisputed, OrderError, OrderNotFound, OrderTaken, PriceMoved
 from wallet.exceptions import WalletError
 from wallet.selectors import user_books
 
@@ -145,8 +145,18 @@ def order_act(request: PersonRequest, key: str, verb: str) -> HttpResponse:
         raise
     except (OrderError, WalletError) as refusal:
         form.add_error(None, str(refusal))
+        if isinstance(refusal, PriceMoved | NotDisputed):
+            sight = look_again(request, key, action, form)
         return refused(request, key, sight, action, form, status=409)
     return done(request, order_id)
+
+
+def look_again(request: PersonRequest, key: str, action: Action, form: forms.Form) -> Sight:
+    """Return the order as it is by now, and let ``form`` decide about that when it is sent once more."""
+    sight = sight_for(request.user, key)
+    if isinstance(form, DecisionForm):
+        form.look_again(action.form(sight, None))
+    return sight
 
 
 def done(request: PersonRequest, order_id: int) -> HttpResponse:
@@ -169,7 +179,8 @@ def refused(
     request: PersonRequest, key: str, sight: Sight | None, action: Action, form: forms.Form, *, status: int
 ) -> HttpResponse:
     if wants_json(request):
-        return JsonResponse(refusal_of(form), status=status)
+        now = {"now": form.now} if isinstance(form, DecisionForm) and form.now else {}
+        return JsonResponse(refusal_of(form) | now, status=status)
     if sight is None:
         raise OrderNotFound(key)
     context = context_of(sight, sent=(action.verb, form), refused=refusal_of(form))

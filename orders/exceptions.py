@@ -47,6 +47,10 @@ class NothingHeld(OrderError):
     """Without a payout that was held there is nothing to refund."""
 
 
+class PayoutTooHigh(OrderError):
+    """With a refund boosters would get more than the client pays."""
+
+
 class WrongRole(OrderError):
     """The person named does not have the role that is needed."""
 

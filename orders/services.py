@@ -12,23 +12,22 @@ from django.utils import timezone
 
 from accounts.models import Role, User
 from orders.exceptions import (
-    BadAmount,
     BadText,
     NotAllowed,
     NotDisputed,
     NothingHeld,
     OrderNotFound,
     OrderTaken,
-    PriceMoved,
     WrongRole,
 )
 from orders.games import game_of
 from orders.goal import dispute_check, goal_check
 from orders.locks import order_lock, order_step, orders_lock, retry_on_deadlock
 from orders.models import BaseOrder, Decision, Dispute, Outcome
-from orders.money import amount_check, loss_of
+from orders.money import amount_check
 from orders.options import Options
 from orders.posts import post_find, post_record, posted
+from orders.prices import reprice_check
 from orders.settlements import payout_for_part, price_of_work, settle, settle_held
 from orders.texts import text_check
 
@@ -219,7 +218,7 @@ def order_reprice(
     with order_step("reprice", order_id=order_id, by=by) as order:
         actual_price = amount_check(actual_price, what="The price")
         booster_price = amount_check(booster_price, what="The payout")
-        _prices_check(order, actual_price, booster_price, seen)
+        reprice_check(order, actual_price=actual_price, booster_price=booster_price, seen=seen)
         _decide(order, "reprice", by, reason, required=True)
         difference = actual_price - order.actual_price
         settle(order, payment=max(difference, Decimal(0)), refund=max(-difference, Decimal(0)))
@@ -244,6 +243,7 @@ def order_dispute(*, order_id: int, by: User, reason: str) -> BaseOrder:
 def order_resolve(*, order_id: int, outcome: str, reason: str, by: User, dispute: int | None = None) -> BaseOrder:
     """End the dispute: pay out what it has held, or give the client his price of those parts back. Once.
 
+    A refund is refused while boosters would come to get more than the client pays: the payout is lowered first.
     ``dispute`` is the number of the one that ``by`` has read: another one is not decided in its place.
     """
     with order_step("resolve", order_id=order_id, by=by) as order:
@@ -275,23 +275,6 @@ def order_write_note(*, order_id: int, note: str, by: User) -> BaseOrder:
 def _booster_check(booster: User) -> None:
     if booster.role != Role.BOOSTER or not booster.is_active:
         raise WrongRole("Only an active booster can play an order. Choose one from the list of boosters.")
-
-
-def _prices_check(
-    order: BaseOrder, actual_price: Decimal, booster_price: Decimal, seen: tuple[Decimal, Decimal] | None
-) -> None:
-    if seen is not None and seen != (order.actual_price, order.booster_price):
-        raise PriceMoved(
-            f"Order {order.pk} is at {order.actual_price} and {order.booster_price} by now. Reload, then decide."
-        )
-    if actual_price < order.worked_price:
-        raise BadAmount(f"Work for {order.worked_price} is done and settled: the price cannot be lower.")
-    before = loss_of(price=order.actual_price, paid_out=order.paid_out, payout=order.booster_price)
-    if loss_of(price=actual_price, paid_out=order.paid_out, payout=booster_price) > before:
-        raise BadAmount(
-            f"Boosters have {order.paid_out} of this order; with {booster_price} more they would get more than the "
-            f"client pays. The payout is for what is still to be done: lower it, or raise the price."
-        )
 
 
 def _decide(order: BaseOrder, verb: str, by: User, reason: str, *, required: bool) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from orders.games import game_of
 from orders.models import BaseOrder, Dispute, HeldPayout, Outcome
 from orders.money import part_of
+from orders.prices import refund_check
 from orders.signals import payment_due, payout_due, refund_due
 
 ZERO = Decimal("0.00")
@@ -77,14 +78,16 @@ def _hold(order: BaseOrder, *, amount: Decimal, price: Decimal, released: bool) 
 def _give_back(order: BaseOrder, held: list[HeldPayout]) -> None:
     """Refund the client's price of the parts whose payouts were held; they are not agreed on any more."""
     price = sum((row.price for row in held), ZERO)
+    left = {
+        "actual_price": order.actual_price - price,
+        "paid_out": order.paid_out - sum((row.amount for row in held if row.released), ZERO),
+        "booster_price": order.booster_price - sum((row.amount for row in held if not row.released), ZERO),
+    }
+    refund_check(order, **left)
     settle(order, refund=price)
-    order.actual_price -= price
     order.worked_price -= price
-    for row in held:
-        if row.released:
-            order.paid_out -= row.amount
-        else:
-            order.booster_price -= row.amount
+    for name, amount in left.items():
+        setattr(order, name, amount)
 
 
 def payout_for_part(order: BaseOrder) -> Decimal:

@@ -17,6 +17,7 @@ from . import conf, log, metrics, relay
 from .ear import Ear
 from .exceptions import DeclarationError
 from .feeds import feed_named
+from .gaps import Gaps
 from .guard import Guard
 from .listings import Listings
 from .masking import audience_of
@@ -25,8 +26,8 @@ from .protocol.closing import Close
 from .protocol.frames import Update
 from .protocol.outbox import Repeat
 from .protocol.session import CatchUp, Effect, Send
-from .protocol.subscriptions import LIMIT, BoardOf
 from .reader import Reader
+from .renewal import Renewal
 from .repair import Repair
 from .speaker import Speaker
 from .tasks import Tasks, failed
@@ -60,14 +61,19 @@ class Hub:
         self.listings = Listings()
         self.tasks = Tasks()
         self._watchers: dict[str, dict[Member, None]] = {}
-        self._behind: dict[str, set[Member]] = {}
         self._hints: dict[str, str] = {}
-        self._stale: dict[BoardOf, Speaker] = {}
         self._reader: Reader | None = None
         self._visitors = self._arriving = 0
-        self._repair = Repair(self)
+        self._gaps = Gaps(self)
+        self._renewal = Renewal(self)
+        self._repair = Repair(self, self._renewal)
         self._guard = Guard(self)
         self._ear = Ear(self.deliver, self.hinted, self._repair.look_now, self._start_afresh, self._guard.suspect)
+
+    @property
+    def reader(self) -> Reader | None:
+        """What reads while the hub is started."""
+        return self._reader
 
     def start(self) -> Reader:
         """Return the reader; listening and repair begin with the first call."""
@@ -182,7 +188,7 @@ class Hub:
             if board.passed is not None:
                 board.passed[update.topic] = update
             elif board.is_full:
-                self.renew(board, speaker)
+                self._renewal.renew(board, speaker)
             else:
                 self.hold(speaker, update.topic)
                 self.release(speaker, update.topic, [update])
@@ -219,85 +225,12 @@ class Hub:
                     for topic in left:
                         self.unwatch(member, topic)
                     if isinstance(member, Speaker):
-                        self._renew_what_wants_it(member)
+                        self._renewal.renew_what_wants_it(member)
                     if update.topic in left:
-                        self._renew_what_it_came_back_to(member, update)
+                        self._renewal.renew_what_it_came_back_to(member, update)
                         return
                 case CatchUp(topic=topic):
-                    self._behind.setdefault(topic, set()).add(member)
-                    self.tasks.once("gaps", self._close_gaps)
-
-    def _renew_what_wants_it(self, speaker: Speaker) -> None:
-        for board in speaker.subscriptions.boards.values():
-            if board.wants_renewal:
-                self.renew(board, speaker)
-
-    def _renew_what_it_came_back_to(self, member: Member, update: Update) -> None:
-        """A record that ``member`` has just lost may be his again: the newer version was offered while he had it."""
-        if isinstance(member, Speaker) and self.listings.knows(update.topic, update.version + 1):
-            for board in member.subscriptions.boards.values():
-                self.renew(board, member)
-
-    def renew(self, board: BoardOf, speaker: Speaker) -> None:
-        """Ask the database for what ``board`` lists: who is not there yet comes onto it, who is too old gives way."""
-        self._stale[board] = speaker
-        self.tasks.once("boards", self._renew_boards)
-
-    async def _renew_boards(self) -> None:
-        while self._stale and self._reader is not None:
-            board, speaker = self._stale.popitem()
-            try:
-                keys, total = await self._reader.listed(board.listing, board.limit)
-                topics = [speaker.feed.topic(key) for key in keys]
-                found = await self._reader.states([topic for topic in topics if topic not in board.members])
-            except DatabaseError as error:
-                failed("boards", error)
-                self._stale[board] = speaker
-                await asyncio.sleep(conf.current().repair_seconds)
-                continue
-            if speaker in self.members and board.passed is None:
-                self._renewed(board, speaker, topics, found, total)
-
-    def _renewed(
-        self, board: BoardOf, speaker: Speaker, topics: list[str], found: dict[str, Update], total: int
-    ) -> None:
-        subscriptions = speaker.subscriptions
-        come, gone = subscriptions.renewed(board, topics, found, total)
-        for topic in come:
-            if topic not in speaker.session:
-                self.hold(speaker, topic)
-                self.release(speaker, topic, [found[topic]])
-        if come := [topic for topic in reversed(come) if topic in board.members]:
-            speaker.say(subscriptions.words.added(board.id, come))
-        if gone:
-            speaker.say(subscriptions.words.removed(board.id, dict.fromkeys(gone, LIMIT)))
-        for topic in gone:
-            if not subscriptions.covers(topic):
-                self.unwatch(speaker, topic)
-
-    async def _close_gaps(self) -> None:
-        while self._behind and self._reader is not None:
-            behind, self._behind = self._behind, {}
-            after = {topic: min(m.session.sent(topic) or 0 for m in members) for topic, members in behind.items()}
-            try:
-                found = await self._reader.missed(after, limit=conf.current().catch_up_limit)
-            except DatabaseError as error:
-                failed("catch-up", error)
-                await asyncio.sleep(conf.current().repair_seconds)
-                for topic, members in behind.items():
-                    self._behind.setdefault(topic, set()).update(members)
-                continue
-            for topic, members in behind.items():
-                updates = found[topic]
-                is_newest_alone = len(updates) == 1 and updates[0].version > after[topic] + 1
-                for member in members:
-                    if is_newest_alone and (member.session.sent(topic) or 0) > after[topic]:
-                        # What the one furthest behind cannot be told may be there for the others.
-                        self._behind.setdefault(topic, set()).add(member)
-                    else:
-                        self.release(member, topic, updates)
-                for update in updates[-1:]:
-                    self.offer(update)
+                    self._gaps.close(member, topic)
 
     async def _look_at_hints(self) -> None:
         while self._hints and self._reader is not None:

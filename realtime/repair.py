@@ -18,8 +18,8 @@ from .listings import Listings
 from .lookout import Look
 from .member import Member
 from .protocol.frames import Update
-from .protocol.subscriptions import BoardOf
 from .reader import Reader
+from .renewal import Renewal
 from .speaker import Speaker
 from .tasks import Tasks, failed
 
@@ -34,7 +34,6 @@ class Served(Protocol):
     def topics(self) -> Collection[str]: ...
     def head(self, topic: str, version: int) -> int: ...
     def deliver(self, update: Update) -> None: ...
-    def renew(self, board: BoardOf, speaker: Speaker) -> None: ...
 
 
 class Repair:
@@ -43,8 +42,8 @@ class Repair:
     UNDER_WAY = 0.1
     """Seconds that hints of what was just read get to arrive: then there is nothing to read again."""
 
-    def __init__(self, hub: Served) -> None:
-        self._hub = hub
+    def __init__(self, hub: Served, renewal: Renewal) -> None:
+        self._hub, self._renewal = hub, renewal
         self._now = asyncio.Event()
         self._position: int | None = None
 
@@ -112,7 +111,7 @@ class Repair:
         if look.moved is None:
             metrics.repaired.labels("boards").inc()
             for board, speaker in listings.all():
-                self._hub.renew(board, speaker)
+                self._renewal.renew(board, speaker)
         else:
             behind = {t: v - 1 for t, v in look.moved.items() if not listings.knows(t, v)}
             found = await reader.missed(behind, limit=0) if behind else {}
@@ -133,7 +132,7 @@ class Repair:
         """Look after sockets that stand still, boards that are short, and heartbeats."""
         for board, speaker in self._hub.listings.all():
             if board.wants_renewal:
-                self._hub.renew(board, speaker)
+                self._renewal.renew(board, speaker)
         now = time.monotonic()
         for member in list(self._hub.members):
             member.cut_when_stalled()

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from accounts.address import address_of
 from accounts.api import PersonRequest
-from orders.api import Key, number_of
 from orders.exceptions import NotAllowed
+from orders.schemas import Key, number_of
 from orders.selectors import order_for
 from vault import exceptions, services
 from vault.access import READS

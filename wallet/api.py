@@ -8,7 +8,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from accounts.api import PersonRequest
-from orders.api import MOST, Key, RowId, number_of
+from orders.schemas import MOST, Key, RowId, number_of
 from orders.selectors import order_for
 from wallet.exceptions import WalletError
 from wallet.selectors import transactions_of, transactions_of_order, user_books

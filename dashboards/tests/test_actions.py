@@ -1,7 +1,6 @@
 """Each button, through the form that a browser sends: with the script, and without it."""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,6 @@ from orders.services import (
     order_pause,
     order_release,
     order_report_progress,
-    order_reprice,
-    order_resolve,
 )
 from orders.transitions import TRANSITIONS
 from tests.people import order_of
@@ -145,41 +142,6 @@ def test_a_manager_reprices_once_however_often_it_is_sent(people, browser_of):
     for _ in range(2):
         assert act(browser_of(people.manager), people.order, "reprice", **fields).status_code == 200
     assert people.order.decisions.count() == before + 1
-
-
-def sent_back(page, verb):
-    """Return what the form of ``verb`` on an open page sends when nobody types anything."""
-    (offer,) = [offer for offer in page.context["offers"] if offer.action.verb == verb]
-    fields = {field.name: field.value() for form in offer.forms for field in form}
-    return {name: "" if value is None else str(value) for name, value in fields.items()}
-
-
-def test_a_form_whose_prices_have_moved_is_refused_until_the_page_is_loaded_again(people, browser_of):
-    browser = browser_of(people.manager)
-    old = sent_back(browser.get(f"/orders/{people.order.pk}/"), "reprice") | {"reason": "Harder."}
-    prices: Any = {"actual_price": Decimal(150), "booster_price": Decimal(105)}
-    order_reprice(order_id=people.order.pk, **prices, reason="More.", by=people.admin, idempotency_key="meanwhile")
-    answer = act(browser, people.order, "reprice", **old)
-    assert answer.status_code == 409
-    assert "is at 150.00 and 105.00 by now. Reload, then decide." in answer.json()["error"]
-    assert people.order.actual_price == 150
-    new = sent_back(browser.get(f"/orders/{people.order.pk}/"), "reprice") | {"reason": "Harder."}
-    assert act(browser, people.order, "reprice", **new).status_code == 200
-
-
-def test_a_form_of_another_dispute_decides_nothing(people, browser_of):
-    browser = browser_of(people.manager)
-    order_dispute(order_id=people.order.pk, by=people.client, reason="It went down.")
-    old = sent_back(browser.get(f"/orders/{people.order.pk}/"), "resolve") | {"outcome": "paid", "reason": "Fine."}
-    order_resolve(order_id=people.order.pk, outcome="paid", reason="Fine.", by=people.admin)
-    order_dispute(order_id=people.order.pk, by=people.client, reason="He cheats.")
-    answer = act(browser, people.order, "resolve", **old)
-    assert answer.status_code == 409
-    assert "has another dispute by now. Read it first." in answer.json()["error"]
-    assert people.order.disputed
-    new = sent_back(browser.get(f"/orders/{people.order.pk}/"), "resolve") | {"outcome": "paid", "reason": "Fine."}
-    assert act(browser, people.order, "resolve", **new).status_code == 200
-    assert not people.order.disputed
 
 
 def test_a_manager_drops_with_a_reason(people, browser_of):

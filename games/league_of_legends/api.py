@@ -13,9 +13,10 @@ from games.league_of_legends.ladder import Position
 from games.league_of_legends.pricing import price
 from games.league_of_legends.selectors import divisions_all
 from games.league_of_legends.services import division_order_create, division_order_extend, division_order_report
-from orders.api import IdempotencyKey, Key, RowId, Sight, number_of, sight_of
+from orders.api import sight_of
 from orders.exceptions import OrderNotFound
 from orders.options import Options
+from orders.schemas import IdempotencyKey, Key, RowId, Sight, number_of
 from orders.selectors import booster_wished, order_for
 
 router = Router(tags=["League of Legends"])

@@ -233,7 +233,7 @@ def test_prices_that_have_moved_are_not_set_over_the_head_of_who_decides(due, bo
     order_extend(order_id=order.pk, goal=15, by=order.client, idempotency_key="more")
     before = row(order)
     due.clear()
-    with pytest.raises(PriceMoved, match=r"is at 150\.00 and 105\.00 by now\. Reload"):
+    with pytest.raises(PriceMoved, match=r"is at 150\.00 and 105\.00 by now\. Look at both"):
         reprice(order, 100, 75, by=manager, seen=(Decimal(100), Decimal(70)))
     assert (row(order), due, Decision.objects.count()) == (before, [], 0)
     reprice(order, 150, 110, by=manager, seen=(Decimal(150), Decimal(105)))

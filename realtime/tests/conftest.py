@@ -1,16 +1,17 @@
-"""Both captures, for tests of what they promise alike."""
+"""Both captures, for tests of what they promise alike; a bus with faults; hubs that hear again."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import override_settings
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
-from realtime import signals
+from realtime import brokers, signals
 from realtime.capture import postgres
 from realtime.hub import Hub
+from realtime.tests.screens import Lossy, eventually
 
 
 @pytest.fixture(scope="module", params=["triggers", "orm"])
@@ -38,3 +39,14 @@ def no_deaf_hub() -> Iterator[None]:
     yield
     for hub in list(Hub._hubs.values()):
         hub._ear._deliver = hub.deliver
+
+
+@pytest.fixture
+async def broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lossy]:
+    """The bus of a hub that looks ten times a second, and ends with its last screen."""
+    settings.REALTIME = {**settings.REALTIME, "REPAIR_SECONDS": 0.1, "LINGER_SECONDS": 0.0}
+    lossy = Lossy()
+    monkeypatch.setattr(brokers, "current", lambda: lossy)
+    yield lossy
+    Hub.current().end()
+    await eventually(lambda: not Hub.current().tasks)

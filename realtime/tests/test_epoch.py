@@ -19,7 +19,7 @@ from realtime.protocol.codec import Hints, seal
 from realtime.protocol.frames import Update
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.people import delivery
-from realtime.tests.test_hub import Screen, eventually, save, watching
+from realtime.tests.screens import Screen, eventually, save, watching
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
 

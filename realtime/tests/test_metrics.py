@@ -16,11 +16,10 @@ from realtime.protocol.codec import Hints, seal
 from realtime.protocol.frames import Update
 from realtime.tests.deliveries.feeds import DeliveryFeed
 from realtime.tests.people import delivery, user
+from realtime.tests.screens import Lossy, eventually, made, save, watching
 from realtime.tests.syncing import change, client
-from realtime.tests.test_hub import Lossy, broker, eventually, made, save, watching
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.older_long]
-__all__ = ["broker"]
 
 
 def read(counter: Any, *labels: str) -> float:

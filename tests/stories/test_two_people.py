@@ -4,6 +4,7 @@ With UPDATE_SCREENSHOTS=1 the pictures in docs/images are taken anew.
 """
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from accounts.models import User
 from games.league_of_legends.ladder import Position
 from games.league_of_legends.services import division_order_report
 from orders.models import BaseOrder
-from orders.services import order_assign, order_claim, order_pause, order_release
+from orders.services import order_assign, order_claim, order_pause, order_release, order_reprice
 from tests.people import Cast, order_of
 from tests.server import server
 from tests.stories.desk import DESKTOP, PHONE, Desk, desk, live, people, picture, seen, was_not_reloaded
@@ -61,6 +62,28 @@ async def test_what_one_does_is_on_the_others_page(desk: Desk, people: Cast) -> 
     assert "210.98" not in await client.content()
     assert "321.09" not in await booster.content()
     await was_not_reloaded(client, booster, manager)
+
+
+async def test_prices_that_move_while_somebody_types_are_decided_about_with_one_more_click(
+    desk: Desk, people: Cast
+) -> None:
+    page = await desk.open(people.manager, f"/orders/{people.order.pk}/")
+    await expect(live(page)).to_have_text("Live")
+    await page.click("details[data-verb=reprice] summary")
+    for name, words in {"actual_price": "321.09", "booster_price": "210.98", "reason": "Harder."}.items():
+        await page.fill(f"form[data-verb=reprice] [name={name}]", words)
+    prices: Any = {"actual_price": Decimal(300), "booster_price": Decimal(200)}
+    await sync_to_async(order_reprice)(
+        order_id=people.order.pk, **prices, reason="More.", by=people.admin, idempotency_key="meanwhile"
+    )
+    await expect(seen(page, "actual_price")).to_have_text("300.00")
+    await page.click("form[data-verb=reprice] [type=submit]")
+    await expect(page.locator("form[data-verb=reprice] .refusal")).to_contain_text("is at 300.00 and 200.00 by now")
+    await expect(page.locator("form[data-verb=reprice] [name=reason]")).to_have_value("Harder.")
+    await expect(seen(page, "actual_price")).to_have_text("300.00")
+    await page.click("form[data-verb=reprice] [type=submit]")
+    await expect(seen(page, "actual_price")).to_have_text("321.09")
+    await was_not_reloaded(page)
 
 
 async def test_the_page_comes_back_after_the_server_does(desk: Desk, people: Cast) -> None:

@@ -1,29 +1,23 @@
 """I21: retried, raced or replayed, a payout is one ledger row."""
 
-import random
-from contextlib import suppress
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.models import Role
 from accounts.tests.people import person
-from orders.exceptions import OrderError, WrongStatus
+from orders.exceptions import WrongStatus
 from orders.models import BaseOrder, Status
 from orders.services import (
-    order_claim,
     order_drop,
     order_extend,
     order_finish,
     order_release,
-    order_report_progress,
-    order_reprice,
 )
 from orders.settlements import settle
 from orders.signals import payout_due
-from orders.tests.stairs import order_made, places
+from orders.tests.stairs import order_made
 from orders.tests.threads import at_once, racing
 from wallet.models import Transaction
 from wallet.selectors import order_books
@@ -119,45 +113,3 @@ def test_a_replayed_finish_is_refused():
         with pytest.raises(WrongStatus):
             again(order_id=order.pk, by=booster)
     assert len(rows(order, "payout")) == 1
-
-
-def something_happens(order, dice, boosters, manager, *, key):
-    booster = order.booster or dice.choice(boosters)
-    _, reached, goal = places(order)
-    match dice.choice(["claim", "report", "report", "release", "extend", "reprice", "finish", "drop"]):
-        case "claim":
-            order_claim(order_id=order.pk, booster=booster)
-        case "report":
-            order_report_progress(order_id=order.pk, reached=reached + 1, by=booster)
-        case "release":
-            order_release(order_id=order.pk, by=booster)
-        case "extend":
-            order_extend(order_id=order.pk, goal=goal + 1, by=order.client, idempotency_key=key)
-        case "reprice":
-            price, payout = (Decimal(dice.randrange(1, 20000)) / 100 for _ in range(2))
-            prices: Any = {"actual_price": price, "booster_price": payout}
-            order_reprice(order_id=order.pk, **prices, reason="Try.", by=manager, idempotency_key=key)
-        case "finish":
-            order_finish(order_id=order.pk, by=booster)
-        case "drop" if dice.random() < 0.1:
-            order_drop(order_id=order.pk, by=manager, reason="Try.")
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("seed", range(12))
-def test_whatever_happens_the_books_agree_with_the_order(seed):
-    dice = random.Random(seed)
-    manager, boosters = person(Role.MANAGER), [person(Role.BOOSTER) for _ in range(3)]
-    order = order_made(goal=7)
-    for step in range(40):
-        with suppress(OrderError):
-            something_happens(BaseOrder.objects.get(pk=order.pk), dice, boosters, manager, key=f"step.{step}")
-        order = BaseOrder.objects.get(pk=order.pk)
-        books = order_books(order)
-        open_ = order.status not in (Status.DONE, Status.DROPPED)
-        agreed = order.paid_out + order.booster_price
-        assert books.payments - books.refunds == (
-            order.worked_price if order.status == Status.DROPPED else order.actual_price
-        )
-        assert books.payouts == (order.paid_out if open_ else books.payouts) <= agreed
-        assert order.status != Status.DONE or books.payouts == agreed

@@ -3,8 +3,9 @@
 const OUT_OF_DATE = "This page is out of date. Reload it and send again; copy your text first.";
 const NO_LINE = "The server cannot be reached. Nothing is lost: send it again when the line is back.";
 
-/** Send marked forms under `root` in place; `done({frame, location})` runs after a success. */
-export function actInPlace(root, done) {
+/** Send marked forms under `root` in place; `done({frame, location})` runs after a success, `moved()` after a refusal
+ * of what was decided about something that is not so any more. */
+export function actInPlace(root, done, moved = () => {}) {
   root.addEventListener("submit", async (event) => {
     const form = event.target;
     if (!form.matches("form[data-act]") || event.submitter?.name === "step") return;
@@ -18,6 +19,7 @@ export function actInPlace(root, done) {
     event.submitter?.removeAttribute("aria-busy");
     if (!ok) {
       show(form, answer);
+      if (answer.now) await moved();
       return;
     }
     form.reset(); // what was sent is no longer unsaved
@@ -53,8 +55,10 @@ export function clear(form) {
   for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
 }
 
-export function show(form, { error, fields = {} }) {
+/** Say what is wrong. `now`: the hidden values of what he sees from here on, and decides about when he sends again. */
+export function show(form, { error, fields = {}, now = {} }) {
   const unplaced = [];
+  for (const [name, value] of Object.entries(now)) form.elements[name].value = value;
   for (const [name, words] of Object.entries(fields)) {
     const place = form.querySelector(`.field-refusal[data-for="${CSS.escape(name)}"]`);
     form.elements[name]?.setAttribute?.("aria-invalid", "true");

@@ -100,7 +100,7 @@ actInPlace(article, async ({ frame, location: next }, form) => {
   if (news) take(news);
   clearTimeout(partsTimer);
   await fetchParts();
-});
+}, fetchParts);
 
 showOnDemand(article);
 
