@@ -86,6 +86,15 @@ class Server(StockServer):
         if flow is not None:
             await flow.is_open.wait()
 
+    def timeout_checker(self) -> None:
+        """Look at every connection, again and again: what fails about one does not stop the clock of all."""
+        for protocol in list(self.connections):
+            try:
+                protocol.check_timeouts()
+            except Exception:
+                logger.exception("a connection could not be looked at")
+        reactor.callLater(2, self.timeout_checker)  # type: ignore[arg-type]
+
     def kill_all_applications(self) -> Any:
         """Take no more, say goodbye to sockets and streams, wait up to ``drain_seconds``, then end what is left."""
         for port in self._ports:

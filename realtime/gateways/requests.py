@@ -17,8 +17,16 @@ BODY_BYTES_A_SECOND = 16 * 1024
 """Each so many bytes of a body give its sender another second; of a head nothing does."""
 
 
-ANSWER_BYTES_A_SECOND = 1024
-"""Each so many bytes of what is written at once give its reader another second beyond ``STALL_SECONDS``."""
+ANSWER_BYTES_A_SECOND = 4 * 1024
+"""Each so many bytes of an answer that wait for its reader give him another second beyond ``STALL_SECONDS``."""
+
+ANSWER_BYTES = 64 * 1024
+"""What waits on a line of Twisted's, besides what was written last, before it is full."""
+
+
+def taken_within(size: int) -> float:
+    """Return in how many seconds a reader must have taken what waits for him, of which ``size`` was written last."""
+    return conf.current().stall_seconds + (ANSWER_BYTES + size) / ANSWER_BYTES_A_SECOND
 
 
 _Channel: Any = http.HTTPChannel
@@ -34,6 +42,8 @@ class Line(_Channel):
     _began: float | None = None
     _clock: Any = None
     _body_bytes = 0
+    written = 0
+    """Bytes of an answer that were written last, and may still be here."""
 
     def connectionMade(self) -> None:  # noqa: N802 (Twisted names these)
         super().connectionMade()
@@ -69,6 +79,11 @@ class Line(_Channel):
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         self._end()
         super().connectionLost(reason)
+
+    def loseConnection(self) -> None:  # noqa: N802
+        """End the line when what is written has left, and in any case in time: some take nothing of it."""
+        super().loseConnection()
+        self.callLater(taken_within(self.written), self.transport.abortConnection)
 
     def _begin(self) -> None:
         self._began, self._body_bytes = time.monotonic(), 0
@@ -112,8 +127,6 @@ class Request(WebRequest):
     """
 
     flow: Flow | None = None
-    _written = 0
-    """Bytes that were written last, and may still be here."""
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802
         """Have more than a little of a body on the disk: Twisted keeps 100 kB of it in memory while it is not whole."""
@@ -126,10 +139,9 @@ class Request(WebRequest):
 
     def check_timeouts(self) -> None:
         """Leave a reader who does not go on: his answer keeps a thread and a connection to the database waiting."""
-        if self.flow is not None:
-            seconds = conf.current().stall_seconds + self._written / ANSWER_BYTES_A_SECOND
-            if self.flow.full_for() > seconds:
-                self.give_up()
+        flow, line = self.flow, getattr(self, "channel", None)  # Twisted deletes it at the end
+        if flow is not None and line is not None and flow.full_for() > taken_within(line.written):
+            self.give_up()
         super().check_timeouts()
 
     def flow_of(self, message: Any) -> Flow | None:
@@ -140,12 +152,12 @@ class Request(WebRequest):
             self.registerProducer(self.flow, True)
             if (b"Content-Type", b"text/event-stream") in message.get("headers", ()):
                 hold_little(self.channel.transport)
-        elif self.flow is not None and message.get("more_body"):
-            self._written = len(message.get("body", b""))
-        elif self.flow is not None:
+        elif self.flow is not None and not message.get("more_body"):
             if has_reader:
                 self.unregisterProducer()
             self.flow = None
+        if has_reader:
+            self.channel.written = len(message.get("body", b""))
         return self.flow
 
     def process(self) -> Any:

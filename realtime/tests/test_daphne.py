@@ -40,3 +40,16 @@ def test_the_clock_of_a_line_ends_when_http_2_takes_it_over(
     line.dataReceived(b"GET / HT")
     clock.advance(60)
     assert transport.value().startswith(b"HTTP/1.1 408 ") == (spoken == "http/1.1")
+
+
+def test_a_line_that_is_closed_ends_though_nobody_takes_what_was_written(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "STALL_SECONDS": 10.0}
+    clock, transport, line = Clock(), StringTransport(), line_of()
+    line.callLater, line.timeOut = clock.callLater, None
+    line.makeConnection(transport)
+    line._channel.written = 8 * 1024
+    line._channel.loseConnection()
+    clock.advance(27)  # the seconds, sixteen for what fits on a line, and two
+    assert (transport.disconnecting, transport.disconnected) == (True, False), "what was written may leave"
+    clock.advance(2)
+    assert transport.disconnected

@@ -38,7 +38,7 @@ async def test_who_waits_for_a_reader_goes_on_when_the_line_is_cut(db: None, tmp
         loop = asyncio.get_running_loop()
         await loop.sock_connect(line, ("127.0.0.1", server.port))
         await loop.sock_sendall(line, said)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE * 2):
             while "it goes on" not in server.log.read_text():
                 await asyncio.sleep(0.05)
         line.close()
