@@ -236,3 +236,18 @@ def test_who_i_am(people: Cast) -> None:
         "username": people.booster.username,
         "role": "booster",
     }
+
+
+def test_a_dispute_is_shown_as_the_document_says(people: Cast) -> None:
+    path = f"/orders/{people.order.pk}"
+    assert Browser(people.client).post(f"{path}/dispute", {"reason": "It went down."}).status_code == 200
+    seen = {name: Browser(getattr(people, name)).get(f"{path}/disputes") for name in ("client", "booster", "manager")}
+    assert {name: [(row["reason"], row["held"]) for row in answer.json()] for name, answer in seen.items()} == {
+        "client": [("It went down.", None)],
+        "booster": [(None, "0.00")],
+        "manager": [("It went down.", "0.00")],
+    }
+    document = Client().get("/api/openapi.json").json()["components"]["schemas"]["DisputeSight"]
+    (row,) = seen["manager"].json()
+    assert row.keys() == document["properties"].keys() == set(document["required"])
+    assert (row["opened_by"], row["outcome"], row["resolved_at"]) == ("client", "", None)
