@@ -142,7 +142,10 @@ class Socket(Denying, WebSocketProtocol):
     def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:  # noqa: N802, N803
         self._let_go()
         super().onClose(wasClean, code, reason)
-        self.is_closed = None  # its result is this socket: a circle waits for the collector, which holds everybody up
+        if self.flow is not None:
+            self.flow.stopProducing()
+        # Both know this socket: a circle waits for the collector, which holds everybody up.
+        self.is_closed = self.flow = None
 
     def dropConnection(self, abort: bool = False) -> None:  # noqa: N802
         """End the line; who waits for it goes on: autobahn takes ``flow`` from it, so that it says nothing to him.
