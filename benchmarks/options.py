@@ -3,7 +3,7 @@
 import argparse
 
 
-def options(description: str, *, sqlite: bool = False, nginx: bool = False) -> argparse.Namespace:
+def options(description: str, *, sqlite: bool = False, attackers: bool = False) -> argparse.Namespace:
     """Return ``rounds``, ``tiny`` (a try whether it runs at all), ``save`` and ``durable``."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--rounds", type=int, default=7, help="how often each way is measured, in turns")
@@ -14,7 +14,8 @@ def options(description: str, *, sqlite: bool = False, nginx: bool = False) -> a
     )
     if sqlite:
         parser.add_argument("--sqlite", action="store_true", help="SQLite in place of PostgreSQL")
-    if nginx:
+    if attackers:
+        parser.add_argument("--kind", action="append", help="attackers of this kind alone; may be said again")
         parser.add_argument("--nginx", action="store_true", help="nginx in front, as docs/how-to/nginx.md has it")
     found = parser.parse_args()
     found.rounds = 1 if found.tiny else found.rounds

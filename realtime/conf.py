@@ -20,6 +20,10 @@ class Limits:
     """Handshakes of an address at once; beyond it ``handshakes_rate`` rules. Streams and waiting polls count too."""
     handshakes_rate: float = 10.0
     """Handshakes a second that an address may make for long."""
+    offences_burst: int = 3
+    """How many sockets of a user are closed for what he sent (1002, 1007, 1009, 4400, 4429) before he has to wait."""
+    offences_rate: float = 0.1
+    """How many such sockets a second he may have for long."""
     address_strangers: int = 64
     """Sockets of an address that have not proven who they are."""
     process_sockets: int = 10_000

@@ -5,9 +5,10 @@ import logging
 import math
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qs
 
+from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
@@ -21,7 +22,7 @@ from .hub import Hub
 from .identity import Claim
 from .limits import Bucket
 from .member import Member
-from .protocol.closing import Close
+from .protocol.closing import OFFENCES, Close
 from .protocol.messages import Auth, BadFrame, NotAFrame, TooBig, goodbye, heard, spoken
 from .quotas import Over, Place, Quotas
 from .tasks import failed
@@ -30,6 +31,9 @@ logger = logging.getLogger("realtime.consumers")
 
 DENIAL = "websocket.http.response"
 """ASGI's extension that lets an application answer a handshake with a status of its choice."""
+
+NOISE = 9
+"""How many frames more a frame counts for which is none of the protocol's."""
 
 
 class RefusingConsumer(AsyncWebsocketConsumer):
@@ -44,6 +48,13 @@ class RefusingConsumer(AsyncWebsocketConsumer):
             return await super().__call__(scope, receive, send)
         finally:
             self.leave()
+
+    async def dispatch(self, message: Any) -> None:
+        """Call what handles ``message``. The stock way looks in a thread for old connections first, for each frame; a
+        consumer that reads the database itself does so with ``database_sync_to_async``, which looks as well.
+        """
+        handler = getattr(self, get_handler_name(message), None)
+        await (super().dispatch if handler is None else handler)(message)
 
     def leave(self) -> None:
         """Forget the socket, and give its place back."""
@@ -62,13 +73,15 @@ class RefusingConsumer(AsyncWebsocketConsumer):
         A server without the extension for it, such as Daphne's own, says 403.
         """
         found = await Quotas.current().arrive(address_in(self.scope))
-        if isinstance(found, Place):
-            self._place = found
-            return
+        if not isinstance(found, Place):
+            await self._deny(found)
+        self._place = found
+
+    async def _deny(self, over: Over) -> NoReturn:
         metrics.refused.labels("429").inc()
         if DENIAL in (self.scope.get("extensions") or {}):
             send: Any = self.base_send
-            headers = [(b"retry-after", str(math.ceil(found.retry_after)).encode())]
+            headers = [(b"retry-after", str(math.ceil(over.retry_after)).encode())]
             await send({"type": f"{DENIAL}.start", "status": 429, "headers": headers})
             await send({"type": f"{DENIAL}.body", "body": b""})
         else:
@@ -76,7 +89,16 @@ class RefusingConsumer(AsyncWebsocketConsumer):
         raise StopConsumer
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Close the socket; autobahn takes a plain integer only. One that its peer has just left is closed already."""
+        """Close the socket, and remember it when it is for what its client sent."""
+        self._judge(code)
+        await self._close(code, reason)
+
+    def _judge(self, code: int | None) -> None:
+        if code in OFFENCES and self._place is not None:
+            self._place.offend()
+
+    async def _close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close; autobahn takes a plain integer only. One that its peer has just left is closed already."""
         try:
             await super().close(None if code is None else int(code), reason)
         except (OSError, RuntimeError) as error:  # uvicorn raises
@@ -86,9 +108,10 @@ class RefusingConsumer(AsyncWebsocketConsumer):
         """Close with ``code`` at a fixed time after ``started``, so that the time tells nothing either (I20)."""
         metrics.refused.labels(str(code.value)).inc()
         await asyncio.sleep(max(0.0, started + conf.current().refusal_seconds - time.monotonic()))
-        await self.close(code)
+        await self._close(code)
 
     async def websocket_disconnect(self, message: Any) -> None:
+        self._judge(message.get("code"))
         raise StopConsumer
 
 
@@ -116,7 +139,11 @@ class SyncConsumer(RefusingConsumer):
         A client of the sync dialect that shows nothing has ``auth_seconds`` to say who it is.
         """
         started = time.monotonic()
-        settings = conf.current()
+        settings, ticket = conf.current(), ticket_in(self.scope)
+        claim = None if ticket else claim_without_ticket(self.scope)
+        over = Quotas.current().is_waiting(claim) if claim else None
+        if over is not None:
+            await self._deny(over)
         await self.arrive()
         self._inbound = Bucket(rate=settings.inbound_rate, burst=settings.inbound_burst, now=started)
         self._feed = feed_named(self.feed_name)
@@ -126,15 +153,10 @@ class SyncConsumer(RefusingConsumer):
         if Quotas.current().is_crowded():
             await self._end(Close.OVERLOADED)
             return
-        ticket = ticket_in(self.scope)
-        if ticket:
-            await self._open(ticket, None, started)
-            return
-        claim = claim_without_ticket(self.scope)
-        if claim is None and self._speaks and not is_unambient(self.scope):
+        if not ticket and claim is None and self._speaks and not is_unambient(self.scope):
             self._nobody_yet = asyncio.get_running_loop().call_later(settings.auth_seconds, self._nobody_came)
         else:
-            await self._open("", claim, started)
+            await self._open(ticket, claim, started)
 
     def _nobody_came(self) -> None:
         if self._nobody_yet is not None:
@@ -218,8 +240,8 @@ class SyncConsumer(RefusingConsumer):
         elif self._dialect is not None:
             if text_data is None:
                 await self._end(Close.PROTOCOL_ERROR)
-            else:
-                self._dialect.heard(text_data, size)
+            elif not self._dialect.heard(text_data, size):
+                self._inbound.allow(now=time.monotonic(), cost=NOISE)
 
     async def _heard_of(self, text: str | None) -> None:
         """Take the first words of a client that has not said who it is: ``auth``, or it is not heard."""

@@ -19,13 +19,16 @@ class Bucket:
         self._rate, self._burst = rate, burst
         self._left, self._at = burst, now
 
-    def allow(self, *, now: float) -> bool:
-        """Take one token; ``False`` when there is none. ``now`` in seconds, from any monotonic clock."""
+    def allow(self, *, now: float, cost: float = 1) -> bool:
+        """Take ``cost`` tokens, one for most; ``False``, and what is left stays, when there are fewer.
+
+        ``now`` in seconds, from any monotonic clock.
+        """
         self._left = min(self._burst, self._left + (now - self._at) * self._rate)
         self._at = now
-        if self._left < 1:
+        if self._left < cost:
             return False
-        self._left -= 1
+        self._left -= cost
         return True
 
 
@@ -49,6 +52,11 @@ class Rates:
 
     def __len__(self) -> int:
         return len(self._back)
+
+    def due(self, name: str, *, rate: float, burst: int, now: float) -> float:
+        """Return in how many seconds ``name`` has a turn, 0 for now; none is taken."""
+        interval = 1 / max(rate, 0.001)
+        return max(0.0, self._back.get(name, now) + interval - now - burst * interval)
 
     def wait(self, name: str, *, rate: float, burst: int, names: int, now: float) -> float:
         """Take one turn of ``name``; return 0, or the seconds until it has one again. ``names`` are kept at most."""

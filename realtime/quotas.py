@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -26,7 +26,7 @@ class Over:
     """A limit that is exceeded, and after how many seconds it is worth to come back."""
 
     limit: str
-    """``handshakes`` or ``strangers`` of an address, ``sockets`` of a user."""
+    """``handshakes`` or ``strangers`` of an address, ``sockets`` or ``offences`` of a user."""
     retry_after: float
     counted: str
     """``alone``: by this process, ``together``: by all of them."""
@@ -41,7 +41,7 @@ class Place:
 
     def __init__(self, quotas: "Quotas", address: str, *, is_free: bool) -> None:
         self.lease, self.keys, self.address, self.is_free = quotas.new_lease(), list[str](), address, is_free
-        self._quotas = quotas
+        self._quotas, self._has_offended = quotas, False
         quotas.places += 1
         self._end = weakref.finalize(self, quotas.left_soon, self.lease, self.keys)
         self._end.atexit = False
@@ -49,6 +49,12 @@ class Place:
     async def belong(self, account: str, claim: Claim | None) -> Over | None:
         """Stop to be a stranger: take a place of ``account``; return the limit where it has none left."""
         return await self._quotas.belong(self, account, claim)
+
+    def offend(self) -> None:
+        """Remember that its socket was closed for what its client sent; once."""
+        if not self._has_offended:
+            self._has_offended = True
+            self._quotas.offended(self.keys)
 
     def leave(self) -> None:
         """Give it back; again does nothing."""
@@ -77,7 +83,7 @@ class Quotas:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._rates, self._tally = Rates(), Tally()
+        self._rates, self._offences, self._tally = Rates(), Rates(), Tally()
         self.places = 0
         """How many places this process has given out, whoever they are for."""
         self._open: dict[str, int] = {}
@@ -145,6 +151,11 @@ class Quotas:
         over = await self._patiently(lambda: self._is_full(claim))
         return None if over is None else _refused(over)
 
+    def is_waiting(self, claim: Claim) -> Over | None:
+        """Return the limit when sockets of the session of ``claim`` have offended too often."""
+        over = self._is_waiting(_session(claim))
+        return None if over is None else _refused(over)
+
     async def _is_full(self, claim: Claim) -> Over | None:
         full = self._open.get(_session(claim), 0) >= conf.current().limits.user_sockets
         return Over("sockets", self.PATIENCE, "alone") if full else None
@@ -153,13 +164,28 @@ class Quotas:
         if place.is_free:
             return None
         strangers, most = list(place.keys), conf.current().limits.user_sockets
-        over = await self._patiently(lambda: self._take(place, f"user:{account}", "sockets", most))
+        user = f"user:{account}"
+        over = self._is_waiting(user) or await self._patiently(lambda: self._take(place, user, "sockets", most))
         if over is not None:
             return _refused(over)
         self._put_back(place, strangers)
         if claim is not None and claim.session:
             self._put(place, _session(claim))
         return None
+
+    def offended(self, keys: Iterable[str]) -> None:
+        """Count an offence of each user and session among ``keys``. For this process alone: it costs nobody else."""
+        limits = conf.current().limits
+        rate, burst, names = limits.offences_rate, limits.offences_burst, limits.addresses_at_most
+        for key in keys:
+            if not key.startswith("address:"):
+                self._offences.wait(key, rate=rate, burst=burst, names=names, now=time.monotonic())
+
+    def _is_waiting(self, key: str) -> Over | None:
+        limits = conf.current().limits
+        rate, burst = limits.offences_rate, limits.offences_burst
+        wait = self._offences.due(key, rate=rate, burst=burst, now=time.monotonic()) if key else 0.0
+        return Over("offences", wait, "alone") if wait else None
 
     async def _patiently(self, tried: Callable[[], Awaitable[Over | None]]) -> Over | None:
         """Try again for ``leaving_seconds``: who loads a page anew comes while what he had there is about to leave."""

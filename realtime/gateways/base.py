@@ -74,21 +74,21 @@ class Dialect:
         if key is not None:
             self._subscribe(Subscribe(feed.name, f"{feed.name}:{key}"))
 
-    def heard(self, text: str, size: int) -> None:
-        """Take a frame of the client, of ``size`` bytes. Never waits."""
+    def heard(self, text: str, size: int) -> bool:
+        """Take a frame of the client, of ``size`` bytes; return whether it was one of the protocol's. Never waits."""
         if self.speaker.is_ending:
-            return
+            return True
         try:
             said = messages.heard(text, is_long=size > conf.current().frame_bytes)
         except NotAFrame:
             self.end(Close.PROTOCOL_ERROR)
-            return
+            return False
         except TooBig:
             self.end(Close.TOO_BIG)
-            return
+            return False
         except BadFrame as error:
             self._refuse("bad_frame", str(error), error.id)
-            return
+            return False
         match said:
             case Ping(n=n):
                 self.speaker.say(Pong(n))
@@ -98,6 +98,7 @@ class Dialect:
                 self._unsubscribe(said.id)
             case Auth():
                 self.hub.tasks.spawn(self._authenticate(said.ticket))
+        return said is not None
 
     async def _authenticate(self, ticket: str) -> None:
         """Rest on the session of ``ticket`` from now on, when it is the same person's; otherwise end."""

@@ -68,6 +68,8 @@ class Socket(Denying, WebSocketProtocol):
     current_frame: Any = None  # autobahn sets both when the socket is open
     _waiting_messages = _waiting_bytes = 0
     _is_deaf = False
+    _said_since = 0
+    """Bytes that came after the close frame that was sent to him."""
     _began: float | None = None
     """When the message began that is not complete yet."""
     _held = 0
@@ -96,6 +98,11 @@ class Socket(Denying, WebSocketProtocol):
             self.transport.pauseProducing()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        if self.state == self.STATE_CLOSING:
+            self._said_since += len(data)
+            if self._said_since > WAITING_BYTES:  # his close is not among the first of it: it is not waited for
+                self._is_deaf = self.failedByMe = True
+                self.transport.pauseProducing()
         if not self._is_deaf:
             super().dataReceived(data)
 
@@ -141,7 +148,7 @@ class Socket(Denying, WebSocketProtocol):
 
     def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:  # noqa: N802, N803
         self._let_go()
-        super().onClose(wasClean, code, reason)
+        super().onClose(wasClean, self.localCloseCode if self.failedByMe else code, reason)
         if self.flow is not None:
             self.flow.stopProducing()
         # Both know this socket: a circle waits for the collector, which holds everybody up.

@@ -41,6 +41,10 @@ class Close(IntEnum):
 
 _TEMPORARY = {Close.OVERLOADED, Close.DRAIN, Close.SILENT, Close.TOO_SLOW, Close.LIMITED, Close.INTERNAL}
 _PATIENT = {Close.OVERLOADED, Close.LIMITED}
+
+OFFENCES = frozenset({1002, 1007, Close.TOO_BIG, Close.PROTOCOL_ERROR, Close.LIMITED})
+"""Codes of sockets that were closed for what their client sent: no client does so in good order."""
+
 _MEANING = {
     Close.LEFT: "you left",
     Close.TOO_BIG: "that frame was too big",
