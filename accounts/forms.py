@@ -7,11 +7,12 @@ limit of failed tries is.
 from typing import Any
 
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, UserChangeForm
 from django.core.exceptions import ValidationError
 
 from accounts.address import address_of
 from accounts.lockout import UNDER_WAY, say_under_way
+from accounts.models import STAFF_ROLES
 from accounts.turns import Turns
 
 _tries = Turns()
@@ -36,3 +37,14 @@ class LoginForm(OneTry):
 
 class AdminLoginForm(OneTry, AdminAuthenticationForm):
     """The log-in of the admin site: staff only."""
+
+
+class AccountForm(UserChangeForm):
+    """An account in the admin site; the rights that were ticked do not outlive the role that they go with."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "role" in cleaned and cleaned["role"] not in STAFF_ROLES:
+            for name in {"groups", "user_permissions"} & cleaned.keys():
+                cleaned[name] = cleaned[name].none()
+        return cleaned

@@ -40,7 +40,7 @@ ACCOUNT_DAYS = env.number("ACCOUNT_DAYS", default=7)  # after the end of an orde
 # -- Apps. The order is that of the floors, ground floor last.
 INSTALLED_APPS = [
     "daphne",  # first: it takes over runserver
-    "django.contrib.admin",
+    "accounts.apps.StaffSiteConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -55,7 +55,7 @@ INSTALLED_APPS = [
     "wallet",
     "vault",
     "orders",
-    "accounts",
+    "accounts.apps.AccountsConfig",
     "realtime.apps.RealtimeConfig",
 ]
 

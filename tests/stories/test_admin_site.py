@@ -143,17 +143,6 @@ def test_a_refusal_is_shown_and_nothing_is_done(site, division):
     assert told == [f"Order {order.pk} is Continue. An order is assigned by a manager while it is New."]
 
 
-def test_staff_who_is_no_manager_is_refused_by_the_service(client, division):
-    clerk = person(Role.CLIENT, is_staff=True)
-    from django.contrib.auth.models import Permission
-
-    clerk.user_permissions.set(Permission.objects.filter(content_type__app_label="orders"))
-    client.force_login(clerk)
-    _, told = decide(client, division.order, decision="drop", reason="Because.")
-    assert told[0].startswith("There is no order")
-    assert division.order.status == "New"
-
-
 def test_actions_go_through_the_services(site, division):
     order = division.order
     order_claim(order_id=order.pk, booster=person(Role.BOOSTER))
