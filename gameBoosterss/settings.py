@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gameBoosterss.env import Environment, SettingError
 from gameBoosterss.logs import configuration
+from gameBoosterss.private import private_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -21,6 +22,12 @@ if not DEBUG and (SECRET_KEY == DEVELOPMENT_KEY or len(SECRET_KEY) < 50):
         'Make one: python -c "import secrets; print(secrets.token_urlsafe(64))". For development use ./dev.',
     )
 SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")
+if not DEBUG and any(key == DEVELOPMENT_KEY or len(key) < 50 for key in SECRET_KEY_FALLBACKS):
+    raise SettingError(
+        "SECRET_KEY_FALLBACKS",
+        "has the key of development, or one shorter than 50 characters, while DEBUG is off",
+        "Leave it out: whoever knows it could sign sessions and hints.",
+    )
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
 if not DEBUG and not ALLOWED_HOSTS:
     raise SettingError("ALLOWED_HOSTS", "is not set while DEBUG is off", "For example: boost.example.org")
@@ -60,8 +67,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "gameBoosterss.headers.for_every_answer",
+    "gameBoosterss.headers.kept_by_nobody",
     "django.middleware.security.SecurityMiddleware",
-    "gameBoosterss.headers.permissions_policy",
+    "gameBoosterss.queries.without_nul",
     "gameBoosterss.files.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -97,6 +106,8 @@ DATABASES = {
 }
 DATABASE = DATABASES["default"]
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
+    if ":memory:" not in str(DATABASE["NAME"]):
+        private_file(Path(DATABASE["NAME"]))
     # IMMEDIATE: 734 of 800 transactions that read before they write fail without it, none with it.
     DATABASE["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",

@@ -15,11 +15,11 @@ from accounts.models import Role, User
 from orders import exceptions as rules
 from orders import services
 from orders.disputes import disputes_for
-from orders.exceptions import OrderNotFound, WrongRole
+from orders.exceptions import OrderNotFound
 from orders.feeds import OrderFeed
 from orders.models import Status
 from orders.money import prices_seen
-from orders.selectors import order_for, order_offers, orders_available, orders_of
+from orders.selectors import booster_wished, order_for, order_offers, orders_available, orders_of
 from realtime import head
 
 router = Router(tags=["orders"])
@@ -146,13 +146,6 @@ def sight_of(user: User, order_id: int) -> dict[str, Any]:
     return {"order": frame, "verbs": verbs}
 
 
-def booster_of(number: int) -> User:
-    booster = User.objects.filter(pk=number, role=Role.BOOSTER, is_active=True).first()
-    if booster is None:
-        raise WrongRole("Only an active booster can play an order. Choose one.")
-    return booster
-
-
 @router.get("/orders", response=Orders, summary="My orders")
 def orders(request: PersonRequest, wanted: Query[Wanted]) -> Any:
     """Newest first. ``board=available``: the orders that a booster may claim."""
@@ -189,8 +182,8 @@ def claim(request: PersonRequest, key: Key) -> Any:
 
 @router.post("/orders/{key}/assign", response=Sight, summary="Assign a booster")
 def assign(request: PersonRequest, key: Key, asked: Assignment) -> Any:
-    order_for(request.user, number_of(key))  # a stranger learns nothing of boosters either
-    services.order_assign(order_id=number_of(key), booster=booster_of(asked.booster), by=request.user)
+    # Who may not assign learns nothing of boosters: the service asks for his right first.
+    services.order_assign(order_id=number_of(key), booster=booster_wished(asked.booster), by=request.user)
     return sight_of(request.user, number_of(key))
 
 

@@ -46,6 +46,12 @@ def test_production_is_strict_by_default(tmp_path: Path) -> None:
         ({"ACCOUNT_KEYS": ""}, "ACCOUNT_KEYS is not set, or has the key of development"),
         ({"ACCOUNT_KEYS": f"a:{KEY},b:{DEVELOPMENT}"}, "ACCOUNT_KEYS is not set, or has the key of development"),
         ({"ACCOUNT_KEYS": KEY}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
+        ({"ACCOUNT_KEYS": f"a:{KEY},build:{'A' * 43}="}, "ACCOUNT_KEYS has a key that is guessed. Write name:"),
+        (
+            {"SECRET_KEY_FALLBACKS": "insecure-development-key-which-production-refuses-to-start-with"},
+            "SECRET_KEY_FALLBACKS has the key of development, or one shorter than 50 characters",
+        ),
+        ({"SECRET_KEY_FALLBACKS": f"{'k' * 60},hunter2"}, "SECRET_KEY_FALLBACKS has the key of development, or one"),
         ({"ACCOUNT_KEYS": "a:hunter2"}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
         ({"ACCOUNT_KEYS": f"a:{KEY},a:{KEY}"}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
         (
@@ -118,3 +124,20 @@ def test_djangos_checks_for_a_deployment_have_nothing_to_say(tmp_path: Path) -> 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=root)
     assert done.returncode == 0, done.stderr
     assert "no issues (1 silenced)" in done.stdout
+
+
+def test_a_database_in_a_file_and_the_log_are_for_one_account(tmp_path: Path) -> None:
+    file, log = tmp_path / "db.sqlite3", tmp_path / "log"
+    old = os.umask(0o022)
+    try:
+        code = "import django; django.setup(); from django.db import connection as c; c.ensure_connection()"
+        variables = PRODUCTION | {
+            "DATABASE_URL": f"sqlite:///{file}",
+            "DJANGO_SETTINGS_MODULE": "gameBoosterss.settings",
+        }
+        done = start(code, variables, log)
+    finally:
+        os.umask(old)
+    assert done.returncode == 0, done.stderr
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (file, log)}
+    assert modes == {"db.sqlite3": "0o600", "log": "0o700"}

@@ -135,6 +135,12 @@ def test_staff_assigns_reprices_and_drops_with_a_reason(site, admin, division):
     ]
 
 
+@pytest.mark.parametrize("query", ["status=%00", "status__exact=%00", "q=%00", "game=%2500", "o=%00"])
+def test_a_query_with_a_nul_is_no_error_of_the_server(site, query):
+    for kind in ("orders_baseorder", "accounts_user", "vault_reading", "wallet_transaction"):
+        assert site.get(f"{reverse(f'admin:{kind}_changelist')}?{query}").status_code in {200, 302, 400}
+
+
 def test_a_refusal_is_shown_and_nothing_is_done(site, division):
     order = division.order
     order_claim(order_id=order.pk, booster=person(Role.BOOSTER))
