@@ -10,7 +10,7 @@ def take_away(apps, schema_editor):
     for user in users.filter(is_staff=True):
         user.groups.clear()
         user.user_permissions.clear()
-    users.filter(is_staff=True).update(is_staff=False)
+        users.filter(pk=user.pk).update(is_staff=False)
 
 
 class Migration(migrations.Migration):
