@@ -80,6 +80,16 @@ def test_a_wrong_value_is_named_with_the_remedy(change: dict[str, str], sentence
     assert DEVELOPMENT not in done.stderr
 
 
+@pytest.mark.parametrize(("https", "name"), [("1", "__Host-sessionid"), ("0", "sessionid")])
+def test_over_https_the_session_is_bound_to_the_host_by_its_name(https: str, name: str, tmp_path: Path) -> None:
+    code = (
+        "import django; django.setup(); from django.conf import settings as d;"
+        "print(d.SESSION_COOKIE_NAME, d.SESSION_COOKIE_PATH, d.SESSION_COOKIE_DOMAIN, d.SESSION_COOKIE_SECURE)"
+    )
+    variables = PRODUCTION | {"HTTPS": https, "DJANGO_SETTINGS_MODULE": "gameBoosterss.settings"}
+    assert start(code, variables, tmp_path).stdout == f"{name} / None {https == '1'}\n"
+
+
 def test_redis_is_found_by_host_and_port_or_by_url() -> None:
     assert Environment({"REDIS_HOST": "cache"}).redis() == "redis://cache:6379/0"
     assert Environment({"REDIS_HOST": "cache", "REDIS_PASSWORD": "a/b"}).redis() == "redis://:a%2Fb@cache:6379/0"
