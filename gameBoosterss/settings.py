@@ -70,7 +70,6 @@ MIDDLEWARE = [
     "gameBoosterss.headers.for_every_answer",
     "gameBoosterss.headers.kept_by_nobody",
     "django.middleware.security.SecurityMiddleware",
-    "gameBoosterss.queries.without_nul",
     "gameBoosterss.files.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
