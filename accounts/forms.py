@@ -7,11 +7,14 @@ limit of failed tries is.
 from typing import Any
 
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth import authenticate
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, UserChangeForm
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from accounts.address import address_of
 from accounts.lockout import UNDER_WAY, say_under_way
+from accounts.models import STAFF_ROLES
 from accounts.turns import Turns
 
 _tries = Turns()
@@ -36,3 +39,36 @@ class LoginForm(OneTry):
 
 class AdminLoginForm(OneTry, AdminAuthenticationForm):
     """The log-in of the admin site: staff only."""
+
+
+class PasswordForm(PasswordChangeForm):
+    """Another password, for who knows the old one. A wrong one counts as a failed log-in: whoever sits before a
+    session that is open has no more tries than a stranger.
+    """
+
+    def __init__(self, *args: Any, request: HttpRequest, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.request = request
+        for field in self.fields.values():
+            field.help_text = ""  # the page says it in one sentence
+
+    def clean_old_password(self) -> str:
+        old: str = self.cleaned_data["old_password"]
+        name = self.user.get_username()
+        with _tries.taken((name, address_of(self.request))) as mine:
+            if not mine:
+                say_under_way(self.request)
+            elif authenticate(self.request, username=name, password=old) == self.user:
+                return old
+        raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+
+
+class AccountForm(UserChangeForm):
+    """An account in the admin site; the rights that were ticked do not outlive the role that they go with."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "role" in cleaned and cleaned["role"] not in STAFF_ROLES:
+            for name in {"groups", "user_permissions"} & cleaned.keys():
+                cleaned[name] = cleaned[name].none()
+        return cleaned

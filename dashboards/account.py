@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from accounts.address import address_of
+from accounts.address import whole_address_of
 from dashboards.forms import AccountForm
 from dashboards.selectors import order_key, sight_for
 from dashboards.views import PersonRequest, context_of, done, for_people, refusal_of, wants_json
@@ -55,7 +55,7 @@ def show(request: PersonRequest, key: str) -> HttpResponse:
     if request.method != "POST":
         return redirect("dashboards:order", key=key)
     try:
-        shown = account_read(order_id=order_key(key), by=request.user, address=address_of(request))
+        shown = account_read(order_id=order_key(key), by=request.user, address=whole_address_of(request))
     except OrderNotFound:
         raise
     except OrderError as refusal:

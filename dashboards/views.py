@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
@@ -38,7 +37,6 @@ class PersonRequest(HttpRequest):
 
 
 View = Callable[..., HttpResponseBase]
-private = cache_control(private=True, no_cache=True)
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -49,7 +47,6 @@ def wants_json(request: HttpRequest) -> bool:
 def for_people(view: View) -> View:
     """Let in who is logged in; everybody else goes to the log-in. What is missing for him gets the same 404."""
 
-    @private
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:

@@ -58,9 +58,7 @@ def problem(request: HttpRequest, status: int, rule: str, detail: str) -> HttpRe
         "detail": detail,
         "error": {"code": rule, "message": detail},
     }
-    answer = JsonResponse(body, status=status, content_type="application/problem+json")
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return JsonResponse(body, status=status, content_type="application/problem+json")
 
 
 def rule_of(refusal: Exception) -> str:

@@ -3,18 +3,20 @@
 import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
-from daphne.cli import CommandLineInterface
+from daphne import cli
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gameBoosterss.settings")
 http = get_asgi_application()  # loads the apps: what follows may import models
 
+from gameBoosterss.access import AccessLog  # noqa: E402
 from realtime.gateways.daphne import Server  # noqa: E402
 from realtime.gateways.origin import AllowedOrigins  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
-# The stock command line reads this after it has imported the application.
-CommandLineInterface.server_class = Server
+# The stock command line reads both after it has imported the application.
+cli.CommandLineInterface.server_class = Server
+cli.AccessLogGenerator = AccessLog
 
 application = ProtocolTypeRouter(
     {

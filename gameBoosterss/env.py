@@ -1,6 +1,7 @@
 """The environment, typed: a value is right, or the error names the variable and what to do."""
 
 import os
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
@@ -10,6 +11,7 @@ import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
+LEAST_BYTES = 12  # different ones in a key that was made at random
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 
@@ -120,17 +122,24 @@ class Environment:
         Traceback (most recent call last):
         ...
         gameBoosterss.env.SettingError: KEYS has a part that is no key. Write name:<Fernet.generate_key()>, with commas.
+        >>> Environment({"KEYS": "new:" + "A" * 43 + "="}).sealing_keys("KEYS")
+        Traceback (most recent call last):
+        ...
+        gameBoosterss.env.SettingError: KEYS has a key that is guessed. Write name:<Fernet.generate_key()>, with commas.
         """
         pairs = [part.partition(":") for part in self.names(name)]
         found = {key: secret for key, _, secret in pairs}
+        remedy = "Write name:<Fernet.generate_key()>, with commas."
         try:
             if len(found) < len(pairs) or any(not 0 < len(key) <= 40 for key in found):
                 raise ValueError
             for secret in found.values():
                 Fernet(secret)
         except ValueError:  # the values are never shown
-            remedy = "Write name:<Fernet.generate_key()>, with commas."
             raise SettingError(name, "has a part that is no key", remedy) from None
+        # 32 random bytes have about 30 different ones; all zeros have one.
+        if any(len(set(urlsafe_b64decode(secret))) < LEAST_BYTES for secret in found.values()):
+            raise SettingError(name, "has a key that is guessed", remedy)
         return found
 
     def database(self, name: str, *, default: str = "") -> dict[str, Any]:

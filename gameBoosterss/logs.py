@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from gameBoosterss.env import SettingError
+from gameBoosterss.private import private_folder, private_opener
 
 try:
     import fcntl
@@ -20,15 +21,23 @@ except ImportError:  # Windows: one process writes, nothing to agree on
 FIVE_MEGABYTES = 5 * 1024 * 1024
 BACKUPS = 5
 HIDDEN = "[hidden]"
-SECRET_NAMES = re.compile(
-    r"password|passwd|secret|token|ticket|cookie|authorization|sessionid|api_?key|account_data", re.IGNORECASE
-)
-# A password in a URL; a ticket offered as a WebSocket subprotocol; a cookie, token or key with its value.
+# Parts of a name; _KEY(S) is the end of one: SECRET_KEY, ACCOUNT_KEYS.
+NAMES = r"password|passwd|secret|token|ticket|cookie|authorization|sessionid|api[_-]?key|_keys?(?![a-z])|account_data"
+SECRET_NAMES = re.compile(NAMES, re.IGNORECASE)
+# Bounded, and from the beginning of a word on: a line of a megabyte costs no more than its length.
+NAME = rf"(?i)(?<!\w)(\w{{0,60}}?(?:{NAMES})\w{{0,20}}"
+QUOTED = r"""b?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+# A password in a URL; a ticket offered as a WebSocket subprotocol; a whole header; a pair of a list of headers; a
+# cookie, token or key with its value, which may be quoted and have blanks.
 SECRET_TEXTS = (
     (re.compile(r"(\w://[^\s:/@]*:)[^\s@/]+@"), rf"\1{HIDDEN}@"),
     (re.compile(r"\bticket\.[\w\-.~]+"), f"ticket.{HIDDEN}"),
-    (re.compile(r"(?i)\b(sessionid|csrftoken|cookie|password|secret|token|ticket|authorization)(['\"]?\s*[=:]\s*)"
-                r"(?:bearer\s+)?['\"]?[^\s'\",;&]+"), rf"\1\2{HIDDEN}"),
+    (re.compile(r"(?i)\b(bearer\s+)[\w\-.~+/=]{8,}"), rf"\1{HIDDEN}"),
+    (re.compile(r"(?im)\b((?:set-)?cookie|(?:proxy-)?authorization)(\s*:\s*)(?!['\"\[\s])[^'\"\r\n]+"),
+     rf"\1\2{HIDDEN}"),
+    (re.compile(rf"{NAME}['\"])(\s*,\s*){QUOTED}"), rf"\1\2{HIDDEN}"),
+    (re.compile(rf"{NAME})(\\?['\"]?\s*[=:]\s*)(?!\[hidden\])"
+                rf"(?:{QUOTED}|(?:(?:bearer|basic|digest)\s+)?\\?['\"]?[^\s'\",;&]+)"), rf"\1\2{HIDDEN}"),
 )  # fmt: skip
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 Event = MutableMapping[str, Any]
@@ -41,6 +50,8 @@ def clean(text: str) -> str:
     'a\\r\\nINFO forged'
     >>> clean("redis://:hunter2@host/0 ticket.abc password=hunter2")
     'redis://:[hidden]@host/0 ticket.[hidden] password=[hidden]'
+    >>> clean("REDIS_PASSWORD='two words' (b'authorization', b'Bearer x.y') Authorization: Basic abc")
+    "REDIS_PASSWORD=[hidden] (b'authorization', [hidden]) Authorization: [hidden]"
     """
     return CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), hidden(text))
 
@@ -102,7 +113,7 @@ class SharedRotatingFileHandler(logging.handlers.RotatingFileHandler):
 
     def doRollover(self) -> None:  # noqa: N802
         """Move the files on, unless another process has just done so."""
-        with open(f"{self.baseFilename}.lock", "w") as guard:
+        with open(f"{self.baseFilename}.lock", "w", opener=private_opener) as guard:
             if fcntl is not None:
                 fcntl.flock(guard, fcntl.LOCK_EX)
             path = Path(self.baseFilename)
@@ -115,14 +126,18 @@ class SharedRotatingFileHandler(logging.handlers.RotatingFileHandler):
             super().doRollover()
 
     def _open(self) -> TextIOWrapper:
-        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
-        return super()._open()
+        private_folder(Path(self.baseFilename).parent)
+        stream = open(  # noqa: SIM115 - the handler closes it
+            self.baseFilename, self.mode, encoding=self.encoding, errors=self.errors, opener=private_opener
+        )
+        assert isinstance(stream, TextIOWrapper)
+        return stream
 
 
 def writable(folder: Path) -> Path:
     """``folder``, made when it is absent; a loud error when nobody can write there."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
     except OSError as error:
         raise SettingError("LOG_DIR", f"cannot be made ({folder}: {error.strerror})", "Name another folder.") from error
     if not os.access(folder, os.W_OK):

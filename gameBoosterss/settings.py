@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gameBoosterss.env import Environment, SettingError
 from gameBoosterss.logs import configuration
+from gameBoosterss.private import private_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -21,6 +22,12 @@ if not DEBUG and (SECRET_KEY == DEVELOPMENT_KEY or len(SECRET_KEY) < 50):
         'Make one: python -c "import secrets; print(secrets.token_urlsafe(64))". For development use ./dev.',
     )
 SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")
+if not DEBUG and any(key == DEVELOPMENT_KEY or len(key) < 50 for key in SECRET_KEY_FALLBACKS):
+    raise SettingError(
+        "SECRET_KEY_FALLBACKS",
+        "has the key of development, or one shorter than 50 characters, while DEBUG is off",
+        "Leave it out: whoever knows it could sign sessions and hints.",
+    )
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
 if not DEBUG and not ALLOWED_HOSTS:
     raise SettingError("ALLOWED_HOSTS", "is not set while DEBUG is off", "For example: boost.example.org")
@@ -40,7 +47,7 @@ ACCOUNT_DAYS = env.number("ACCOUNT_DAYS", default=7)  # after the end of an orde
 # -- Apps. The order is that of the floors, ground floor last.
 INSTALLED_APPS = [
     "daphne",  # first: it takes over runserver
-    "django.contrib.admin",
+    "accounts.apps.StaffSiteConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -55,13 +62,14 @@ INSTALLED_APPS = [
     "wallet",
     "vault",
     "orders",
-    "accounts",
+    "accounts.apps.AccountsConfig",
     "realtime.apps.RealtimeConfig",
 ]
 
 MIDDLEWARE = [
+    "gameBoosterss.headers.for_every_answer",
+    "gameBoosterss.headers.kept_by_nobody",
     "django.middleware.security.SecurityMiddleware",
-    "gameBoosterss.headers.permissions_policy",
     "gameBoosterss.files.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -97,6 +105,8 @@ DATABASES = {
 }
 DATABASE = DATABASES["default"]
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
+    if ":memory:" not in str(DATABASE["NAME"]):
+        private_file(Path(DATABASE["NAME"]))
     # IMMEDIATE: 734 of 800 transactions that read before they write fail without it, none with it.
     DATABASE["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -179,6 +189,8 @@ AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "password", "csrfmiddlewa
 # -- The line to the browser. HTTPS=0 is for a trial on http://localhost.
 HTTPS = env.flag("HTTPS", default=not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+if HTTPS:  # browsers take such a name from this host alone, over HTTPS: no other subdomain can put a session there
+    SESSION_COOKIE_NAME = "__Host-sessionid"
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", default=31_536_000) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_SUBDOMAINS", default=True)
 SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD", default=False)

@@ -12,7 +12,7 @@ from accounts.models import Role, User
 from orders import exceptions as rules
 from orders import services
 from orders.disputes import DisputeSight, disputes_for
-from orders.exceptions import OrderNotFound, WrongRole
+from orders.exceptions import OrderNotFound
 from orders.feeds import OrderFeed
 from orders.money import prices_seen
 from orders.schemas import (
@@ -28,7 +28,7 @@ from orders.schemas import (
     Wanted,
     number_of,
 )
-from orders.selectors import order_for, order_offers, orders_available, orders_of
+from orders.selectors import booster_wished, order_for, order_offers, orders_available, orders_of
 from realtime import head
 
 router = Router(tags=["orders"])
@@ -50,13 +50,6 @@ def sight_of(user: User, order_id: int) -> dict[str, Any]:
     frame = head.frames_for(OrderFeed, [order_id], OrderFeed.viewer(user)).get(order_id)
     verbs = [] if frame is None else order_offers(user, order_for(user, order_id))
     return {"order": frame, "verbs": verbs}
-
-
-def booster_of(number: int) -> User:
-    booster = User.objects.filter(pk=number, role=Role.BOOSTER, is_active=True).first()
-    if booster is None:
-        raise WrongRole("Only an active booster can play an order. Choose one.")
-    return booster
 
 
 @router.get("/orders", response=Orders, summary="My orders")
@@ -95,8 +88,8 @@ def claim(request: PersonRequest, key: Key) -> Any:
 
 @router.post("/orders/{key}/assign", response=Sight, summary="Assign a booster")
 def assign(request: PersonRequest, key: Key, asked: Assignment) -> Any:
-    order_for(request.user, number_of(key))  # a stranger learns nothing of boosters either
-    services.order_assign(order_id=number_of(key), booster=booster_of(asked.booster), by=request.user)
+    # Who may not assign learns nothing of boosters: the service asks for his right first.
+    services.order_assign(order_id=number_of(key), booster=booster_wished(asked.booster), by=request.user)
     return sight_of(request.user, number_of(key))
 
 

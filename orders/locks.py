@@ -1,4 +1,4 @@
-"""Row locks: the order first, several orders in key order."""
+"""Row locks: the order first, several orders in key order, then the account of who asks."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.standing import standing_lock
 from orders.exceptions import OrderNotFound
 from orders.models import ENDED, BaseOrder
 from orders.selectors import order_audience, order_key_check, seen_by
@@ -30,13 +31,16 @@ def orders_lock(*, order_ids: Collection[int], by: User) -> list[BaseOrder]:
     """Lock several orders in key order; refuse them all when ``by`` may not see one.
 
     What he may not see he does not wait for either: he would learn from the time that somebody is at work there.
+    What he is himself is read anew under the lock, into ``by``: he may have been disabled while he waited.
     """
     for order_id in order_ids:
         order_key_check(order_id)
     rows = BaseOrder.objects.select_for_update(no_key=True, of=("self",)).filter(seen_by(by), pk__in=order_ids)
     orders = {order.pk: order for order in rows.order_by("pk") if order_audience(by, order)}
+    if orders:
+        standing_lock(by)
     for order_id in sorted(order_ids):
-        if order_id not in orders:
+        if order_id not in orders or order_audience(by, orders[order_id]) is None:
             raise OrderNotFound(order_id)
     return list(orders.values())
 

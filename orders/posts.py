@@ -8,7 +8,8 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import User
-from orders.exceptions import KeyMissing, KeyReused, OrderNotFound
+from accounts.standing import standing_lock
+from orders.exceptions import KeyMissing, KeyReused, NotAllowed, OrderNotFound
 from orders.locks import order_lock
 from orders.models import BaseOrder, Post
 
@@ -18,12 +19,13 @@ KEY_LENGTH = 64
 def post_find(*, sender: User, key: object, content: object) -> Post:
     """Return the post that ``sender`` made under ``key``, or a new one that is not saved and has no order.
 
-    The sender's row stays locked until the transaction ends, so that a copy of the request waits. ``content``
-    is whatever makes the request what it is; other content under the same key is refused.
+    The sender's row stays locked until the transaction ends, so that a copy of the request waits; his role is read
+    anew. ``content`` is whatever makes the request what it is; other content under the same key is refused.
     """
     if not isinstance(key, str) or not key.isascii() or not key.isprintable() or not 1 <= len(key) <= KEY_LENGTH:
         raise KeyMissing(f"Send an idempotency key: 1 to {KEY_LENGTH} visible ASCII characters, new for every request.")
-    User.objects.select_for_update(no_key=True, of=("self",)).get(pk=sender.pk)
+    if not standing_lock(sender).is_active:
+        raise NotAllowed("This account is disabled.")
     digest = sha256(repr(content).encode("utf-8", "backslashreplace")).hexdigest()
     post = Post.objects.select_related("order").filter(sender=sender, key=key).first()
     if post and post.digest != digest:

@@ -72,9 +72,9 @@ def seen_by(user: Visitor) -> Q:
 
 
 def booster_wished(number: int) -> User:
-    """Return the account that a client wishes for his order; a missing one looks like one that is not active.
+    """Return the account that somebody chooses for an order; a missing one looks like one that is not active.
 
-    Whether it can play is asked when the order is placed, and not when the same request comes again.
+    Whether it can play is asked by the service, behind the right of who chooses, and not when a request comes again.
     """
     return User.objects.filter(pk=number).first() or User(pk=number, is_active=False)
 

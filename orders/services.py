@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Role, User
+from accounts.standing import standing_lock
 from orders.exceptions import (
     BadText,
     NotAllowed,
@@ -50,12 +51,12 @@ def order_create(
 
     A game calls this and adds its row. ``content`` is what was asked for, in the game's words.
     """
-    if client.role != Role.CLIENT or not client.is_active:
-        raise NotAllowed("Orders are placed by clients. Log in with a client's account.")
     note = text_check(note, what="The note", limit=1000)
     post = post_find(
         sender=client, key=idempotency_key, content=("create", game, content, options, note, booster and booster.pk)
     )
+    if client.role != Role.CLIENT:
+        raise NotAllowed("Orders are placed by clients. Log in with a client's account.")
     if post.pk:
         return post.order
     if booster:
@@ -273,8 +274,13 @@ def order_write_note(*, order_id: int, note: str, by: User) -> BaseOrder:
 
 
 def _booster_check(booster: User) -> None:
-    if booster.role != Role.BOOSTER or not booster.is_active:
+    # Twice: no row is locked of who is no booster, and he may have been disabled since he was read.
+    if not (_can_play(booster) and _can_play(standing_lock(booster))):
         raise WrongRole("Only an active booster can play an order. Choose one from the list of boosters.")
+
+
+def _can_play(user: User) -> bool:
+    return user.is_active and user.role == Role.BOOSTER
 
 
 def _decide(order: BaseOrder, verb: str, by: User, reason: str, *, required: bool) -> None:

@@ -36,6 +36,16 @@ def address_of(request: Any) -> str:
     return counted(believed(request.META.get("REMOTE_ADDR", ""), said, _trusted()))
 
 
+def whole_address_of(request: Any) -> str:
+    """Return the address behind a Django request as it is, of IPv6 all of it; '' where it is not known."""
+    said = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    found = believed(request.META.get("REMOTE_ADDR", ""), said, _trusted())
+    if found is None:
+        return ""
+    plain = _plain(found)
+    return str(plain) if isinstance(plain, IPv4Address) else str(IPv6Address(int(plain)))  # without a scope: %eth0
+
+
 def believed(peer: str, forwarded: str, trusted: Sequence[str]) -> Address | None:
     """Return who stands behind ``peer``; ``forwarded`` counts as far as ``trusted`` proxies have written it.
 

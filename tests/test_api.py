@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import Role, User
+from accounts.tests.people import person
 from orders import exceptions
 from orders.exceptions import OrderError
 from orders.models import BaseOrder
@@ -80,6 +81,27 @@ def test_strangers_cannot_tell_an_order_from_none(people: Cast) -> None:
             answers = [browser.post(f"{GAME}/orders/{key}/{verb}", body, key="k") for key in keys]
             assert {error_of(answer) for answer in answers} == {(404, "order_not_found")}
     assert BaseOrder.objects.values().get(pk=people.order.pk) == before
+
+
+def test_no_answer_of_the_api_is_kept(people: Cast) -> None:
+    browser, order = Browser(people.client), people.order.pk
+    paths = [f"/orders/{order}{part}" for part in ("", "/transactions", "/disputes", "/account", "/state", "/events")]
+    for path in ("/me", "/orders", "/orders/987654", "/wallet", "/wallet/transactions", "/openapi.json", *paths):
+        for answer in (browser.get(path), Browser(None).get(path)):
+            assert answer["Cache-Control"] == "private, no-store", path
+    assert browser.post(f"/orders/{order}/pause")["Cache-Control"] == "private, no-store"
+
+
+def test_who_may_not_assign_learns_nothing_of_boosters(people: Cast) -> None:
+    disabled = person(Role.BOOSTER, is_active=False)
+    path = f"/orders/{people.order.pk}/assign"
+    for who in (people.client, people.booster):
+        told = {
+            Browser(who).post(path, {"booster": key}).content
+            for key in (people.other_booster.pk, disabled.pk, people.client.pk, 987654)
+        }
+        assert len(told) == 1
+        assert b"not_allowed" in told.pop()
 
 
 def test_a_post_without_the_csrf_token_is_refused(people: Cast) -> None:
@@ -188,10 +210,10 @@ def test_repricing_dropping_releasing_and_the_note(people: Cast) -> None:
     assert manager.post(f"{path}/reprice", prices, key="p").json()["order"]["actual_price"] == "100.00"
     assert error_of(booster.post(f"{path}/drop", {"reason": "x"})) == (403, "not_allowed")
     assert booster.post(f"{path}/release").json()["order"]["status"] == "New"
+    assert error_of(manager.post(f"{path}/assign", {"booster": people.client.pk})) == (422, "wrong_role")
     assert error_of(manager.post(f"{path}/drop")) == (422, "bad_text")
     dropped = manager.post(f"{path}/drop", {"reason": "Asked for."}).json()
     assert (dropped["order"]["status"], dropped["verbs"]) == ("Dropped", [])
-    assert error_of(manager.post(f"{path}/assign", {"booster": people.client.pk})) == (422, "wrong_role")
 
 
 def test_what_a_body_gets_wrong_is_said_and_not_repeated(people: Cast) -> None:

@@ -66,6 +66,25 @@ def test_redis_asks_for_a_password_and_is_not_published(compose: dict[str, Any])
     assert redis["environment"]["REDIS_PASSWORD"].startswith("${REDIS_PASSWORD:?")
 
 
+def test_nobody_reaches_the_server_past_the_proxy(compose: dict[str, Any]) -> None:
+    ports = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
+    assert ports == {"web": ["127.0.0.1:${PORT:-8000}:8000"]}
+
+
+def test_a_copied_example_leaves_https_on(compose: dict[str, Any]) -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    active = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}
+    assert active == {"SECRET_KEY", "ACCOUNT_KEYS", "ALLOWED_HOSTS", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+    assert compose["services"]["web"]["environment"]["HTTPS"] == "${HTTPS:-1}"
+
+
+def test_the_image_is_built_with_no_key_that_stands_in_a_file() -> None:
+    run = (ROOT / "Dockerfile").read_text().split("\nRUN SECRET_KEY=")[1].split("collectstatic")[0]
+    assert "token_urlsafe" in run
+    assert "generate_key" in run
+    assert "zero" not in run
+
+
 def test_no_password_and_no_key_has_a_default(compose: dict[str, Any]) -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     assert re.findall(r"\$\{\w*(?:PASSWORD|SECRET_KEY|ACCOUNT_KEYS)(?::?[-=]).+?\}", text) == []

@@ -46,6 +46,12 @@ def test_production_is_strict_by_default(tmp_path: Path) -> None:
         ({"ACCOUNT_KEYS": ""}, "ACCOUNT_KEYS is not set, or has the key of development"),
         ({"ACCOUNT_KEYS": f"a:{KEY},b:{DEVELOPMENT}"}, "ACCOUNT_KEYS is not set, or has the key of development"),
         ({"ACCOUNT_KEYS": KEY}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
+        ({"ACCOUNT_KEYS": f"a:{KEY},build:{'A' * 43}="}, "ACCOUNT_KEYS has a key that is guessed. Write name:"),
+        (
+            {"SECRET_KEY_FALLBACKS": "insecure-development-key-which-production-refuses-to-start-with"},
+            "SECRET_KEY_FALLBACKS has the key of development, or one shorter than 50 characters",
+        ),
+        ({"SECRET_KEY_FALLBACKS": f"{'k' * 60},hunter2"}, "SECRET_KEY_FALLBACKS has the key of development, or one"),
         ({"ACCOUNT_KEYS": "a:hunter2"}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
         ({"ACCOUNT_KEYS": f"a:{KEY},a:{KEY}"}, "ACCOUNT_KEYS has a part that is no key. Write name:"),
         (
@@ -72,6 +78,16 @@ def test_a_wrong_value_is_named_with_the_remedy(change: dict[str, str], sentence
     assert "hunter2" not in done.stderr
     assert KEY not in done.stderr
     assert DEVELOPMENT not in done.stderr
+
+
+@pytest.mark.parametrize(("https", "name"), [("1", "__Host-sessionid"), ("0", "sessionid")])
+def test_over_https_the_session_is_bound_to_the_host_by_its_name(https: str, name: str, tmp_path: Path) -> None:
+    code = (
+        "import django; django.setup(); from django.conf import settings as d;"
+        "print(d.SESSION_COOKIE_NAME, d.SESSION_COOKIE_PATH, d.SESSION_COOKIE_DOMAIN, d.SESSION_COOKIE_SECURE)"
+    )
+    variables = PRODUCTION | {"HTTPS": https, "DJANGO_SETTINGS_MODULE": "gameBoosterss.settings"}
+    assert start(code, variables, tmp_path).stdout == f"{name} / None {https == '1'}\n"
 
 
 def test_redis_is_found_by_host_and_port_or_by_url() -> None:
@@ -118,3 +134,20 @@ def test_djangos_checks_for_a_deployment_have_nothing_to_say(tmp_path: Path) -> 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=root)
     assert done.returncode == 0, done.stderr
     assert "no issues (1 silenced)" in done.stdout
+
+
+def test_a_database_in_a_file_and_the_log_are_for_one_account(tmp_path: Path) -> None:
+    file, log = tmp_path / "db.sqlite3", tmp_path / "log"
+    old = os.umask(0o022)
+    try:
+        code = "import django; django.setup(); from django.db import connection as c; c.ensure_connection()"
+        variables = PRODUCTION | {
+            "DATABASE_URL": f"sqlite:///{file}",
+            "DJANGO_SETTINGS_MODULE": "gameBoosterss.settings",
+        }
+        done = start(code, variables, log)
+    finally:
+        os.umask(old)
+    assert done.returncode == 0, done.stderr
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (file, log)}
+    assert modes == {"db.sqlite3": "0o600", "log": "0o700"}

@@ -1,13 +1,12 @@
-"""Account data over HTTP: given by the client, shown on demand. Every answer that shows it is kept by nobody."""
+"""Account data over HTTP: given by the client, shown on demand."""
 
 import datetime
 from typing import Any
 
-from django.http import HttpResponse
 from ninja import Router, Schema
 from pydantic import Field
 
-from accounts.address import address_of
+from accounts.address import whole_address_of
 from accounts.api import PersonRequest
 from orders.exceptions import NotAllowed
 from orders.schemas import Key, number_of
@@ -62,35 +61,27 @@ def state_of(request: PersonRequest, key: str) -> dict[str, Any]:
     }
 
 
-def unkept(response: HttpResponse) -> None:
-    response["Cache-Control"] = "no-store, private"
-
-
 @router.get("/orders/{key}/account", response=AccountState, summary="Whether account data is given")
-def account(request: PersonRequest, key: Key, response: HttpResponse) -> Any:
+def account(request: PersonRequest, key: Key) -> Any:
     """For the client of the order, and for its booster while he plays it. Shows nothing of the data."""
-    unkept(response)
     return state_of(request, key)
 
 
 @router.post("/orders/{key}/account", response=AccountState, summary="Give or change the account data")
-def write(request: PersonRequest, key: Key, asked: Given, response: HttpResponse) -> Any:
+def write(request: PersonRequest, key: Key, asked: Given) -> Any:
     """By the client, until the order is over. It is encrypted, and takes the place of what was there."""
-    unkept(response)
     services.account_write(order_id=number_of(key), by=request.user, **asked.dict())
     return state_of(request, key)
 
 
 @router.post("/orders/{key}/account/read", response=Given, summary="Be shown the account data")
-def read(request: PersonRequest, key: Key, response: HttpResponse) -> Any:
+def read(request: PersonRequest, key: Key) -> Any:
     """By the client, and by the booster while the order is Continue, Paused or Extend. Each reading is written down."""
-    unkept(response)
-    return services.account_read(order_id=number_of(key), by=request.user, address=address_of(request))
+    return services.account_read(order_id=number_of(key), by=request.user, address=whole_address_of(request))
 
 
 @router.post("/orders/{key}/account/erase", response=AccountState, summary="Erase the account data")
-def erase(request: PersonRequest, key: Key, response: HttpResponse) -> Any:
+def erase(request: PersonRequest, key: Key) -> Any:
     """By the client, at any time."""
-    unkept(response)
     services.account_erase(order_id=number_of(key), by=request.user)
     return state_of(request, key)

@@ -94,6 +94,13 @@ def test_without_the_script_the_page_comes_back_with_it_and_is_not_kept(given, b
     assert "no-store" in answer["Cache-Control"]
 
 
+def test_a_reading_keeps_the_whole_address(given, browser_of):
+    booster = browser_of(given.booster)
+    for path in (page(given.order, "show/"), api(given.order, "/read")):
+        booster.post(path, REMOTE_ADDR="2001:db8:1:2:3:4:5:6")
+    assert set(Reading.objects.values_list("address", flat=True)) == {"2001:db8:1:2:3:4:5:6"}
+
+
 def test_over_http_it_is_the_same(given, browser_of):
     booster, client = browser_of(given.booster), browser_of(given.client)
     assert booster.get(api(given.order)).json() == {

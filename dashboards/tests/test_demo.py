@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from accounts.models import Role, User
 from dashboards.management.commands.demo_data import people_make
@@ -16,6 +16,11 @@ from tests.people import order_of
 from wallet.selectors import order_books
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def development(settings):
+    settings.DEBUG = True
 
 
 @pytest.fixture
@@ -32,6 +37,14 @@ def test_everybody_can_log_in_with_demo(people):
     assert all(user.check_password("demo") for user in people.values())
     assert [people[name].role for name in ("client", "booster", "manager", "admin")] == list(Role)
     assert people["admin"].is_superuser
+
+
+@pytest.mark.parametrize("command", ["demo_data", "simulate"])
+def test_production_gets_no_account_with_a_known_password(settings, command):
+    settings.DEBUG = False
+    with pytest.raises(CommandError, match=r"DEBUG=1 alone.*createsuperuser"):
+        call_command(command, verbosity=0)
+    assert not User.objects.exists()
 
 
 def test_there_is_an_order_in_every_status(people):

@@ -96,6 +96,7 @@ def test_only_the_admin_is_led_to_the_admin_site(people, browser_of):
     assert [who for who, page in pages.items() if b'href="/admin/"' in page] == ["admin"]
 
 
-def test_pages_are_not_kept_by_caches_between(people, browser_of):
-    response = browser_of(people.client).get(f"/orders/{people.order.pk}/")
-    assert "private" in response["Cache-Control"]
+@pytest.mark.parametrize("path", ["/", "/orders/{}/", "/orders/{}/history/", "/orders/rows/", "/accounts/login/"])
+def test_pages_are_kept_by_no_cache_and_no_browser(people, browser_of, path):
+    response = browser_of(people.client).get(path.format(people.order.pk))
+    assert response["Cache-Control"] == "private, no-store"

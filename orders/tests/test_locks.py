@@ -24,12 +24,13 @@ def played(booster):
 @racing
 @pytest.mark.django_db(transaction=True)
 def test_the_victim_of_a_deadlock_tries_again_and_both_succeed():
-    manager = person(Role.MANAGER)
     one, two = order_made().pk, order_made().pk
     crossed = Barrier(2, timeout=30)
     tries = []
 
     def lock_both(first, second):
+        manager = person(Role.MANAGER)
+
         @retry_on_deadlock
         @transaction.atomic
         def service():
@@ -139,9 +140,11 @@ def test_several_orders_are_released_all_or_none():
 
 @racing
 @pytest.mark.django_db
-def test_the_order_row_is_locked_first_and_alone(django_assert_num_queries):
+def test_the_order_row_is_locked_first_then_that_of_who_asks(django_assert_num_queries):
     order, manager = order_made(booster=person(Role.BOOSTER)), person(Role.MANAGER)
-    with django_assert_num_queries(1) as queries:
+    with django_assert_num_queries(2) as queries:
         order_lock(order_id=order.pk, by=manager)
     assert 'FOR NO KEY UPDATE OF "orders_baseorder"' in queries[0]["sql"]
+    assert f'"accounts_user"."id" = {manager.pk}' in queries[1]["sql"]
+    assert queries[1]["sql"].endswith("FOR NO KEY UPDATE")
     assert connection.in_atomic_block

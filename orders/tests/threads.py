@@ -13,11 +13,13 @@ PATIENCE = 30  # seconds
 racing = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no row locks")
 
 
-def at_once(*calls: Callable[[], Any], behind: models.Model | None = None) -> list[Any]:
+def at_once(
+    *calls: Callable[[], Any], behind: models.Model | None = None, meanwhile: Callable[[], Any] | None = None
+) -> list[Any]:
     """Start all calls together, each in a thread with its own connection; return results and exceptions in order.
 
     With ``behind`` that row is locked until all of them stand and wait for it: who read it before without a lock
-    has read something old.
+    has read something old. ``meanwhile`` is done while they wait, and committed as the row is let go.
     """
     start = Barrier(len(calls), timeout=PATIENCE)
 
@@ -32,13 +34,13 @@ def at_once(*calls: Callable[[], Any], behind: models.Model | None = None) -> li
             connection.close()
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        with _held(behind, until=len(calls)):
+        with _held(behind, until=len(calls), then=meanwhile or (lambda: None)):
             results = [pool.submit(run, call) for call in calls]
         return [result.result(PATIENCE) for result in results]
 
 
 @contextmanager
-def _held(row: models.Model | None, *, until: int) -> Iterator[None]:
+def _held(row: models.Model | None, *, until: int, then: Callable[[], Any]) -> Iterator[None]:
     if row is None or connection.vendor != "postgresql":
         yield
         return
@@ -51,6 +53,7 @@ def _held(row: models.Model | None, *, until: int) -> Iterator[None]:
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )
             if cursor.fetchone()[0] >= until:
+                then()
                 return
             Event().wait(0.01)
         raise TimeoutError("they do not wait for the row")

@@ -41,6 +41,8 @@ class Line(_Channel):
 
     _began: float | None = None
     _clock: Any = None
+    _cut: Any = None
+    """When the line is cut in any case."""
     _body_bytes = 0
     written = 0
     """Bytes of an answer that were written last, and may still be here."""
@@ -78,12 +80,14 @@ class Line(_Channel):
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         self._end()
+        if self._cut is not None and self._cut.active():
+            self._cut.cancel()
         super().connectionLost(reason)
 
     def loseConnection(self) -> None:  # noqa: N802
         """End the line when what is written has left, and in any case in time: some take nothing of it."""
         super().loseConnection()
-        self.callLater(taken_within(self.written), self.transport.abortConnection)
+        self._cut = self.callLater(taken_within(self.written), self.transport.abortConnection)
 
     def _begin(self) -> None:
         self._began, self._body_bytes = time.monotonic(), 0

@@ -85,7 +85,7 @@ async def test_a_state_is_masked_and_the_bytes_are_those_of_the_socket() -> None
         async with browser(viewer) as asking:
             answer = await asking.get(f"{PATH}/{record.pk}/state")
             assert answer["ETag"] == f'"{await sync_to_async(log.epoch)()}:1:{audience}"'
-            assert answer["Cache-Control"] == "private, no-cache"
+            assert answer["Cache-Control"] == "private, no-store"
             polled = await post(asking, {"topic": f"delivery:{record.pk}"})
         async with client(viewer) as came:
             await came.subscribe("a", f"delivery:{record.pk}")

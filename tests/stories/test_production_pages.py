@@ -134,6 +134,17 @@ def test_every_answer_has_the_headers_that_keep_others_out(db: None, path: str) 
     assert headers["Strict-Transport-Security"] == "max-age=60; includeSubDomains"
 
 
+def test_a_foreign_host_gets_the_headers_too(db: None) -> None:
+    with override_settings(DEBUG=False, SECURE_SSL_REDIRECT=True):
+        answer = Client().get("/", headers={"Host": "evil.example.org"})
+    assert answer.status_code == 400
+    assert answer["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert answer["X-Frame-Options"] == "DENY"
+    assert "camera=()" in answer["Permissions-Policy"]
+
+
 def test_cookies_go_over_https_only_and_to_no_script_that_needs_none(db: None) -> None:
     people = cast()
     secure = {"SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True}

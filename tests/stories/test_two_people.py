@@ -202,7 +202,10 @@ async def test_a_phone_never_scrolls_sideways(desk: Desk, people: Cast, who: str
         ("client", "/orders/new/league-of-legends/", DESKTOP, "light", "order-new-1280"),
     ],
 )
-async def test_the_demo_fits_its_window(desk: Desk, who: str, path: str, size: Any, theme: str, name: str) -> None:
+async def test_the_demo_fits_its_window(
+    desk: Desk, settings: Any, who: str, path: str, size: Any, theme: str, name: str
+) -> None:
+    settings.DEBUG = True
     await sync_to_async(call_command)("demo_data", verbosity=0)
     user = await User.objects.aget(username=who)
     order = await BaseOrder.objects.filter(client__username="client").order_by("pk").afirst()

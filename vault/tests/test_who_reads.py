@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from accounts.models import Role
+from accounts.models import Role, User
 from accounts.tests.people import person
 from orders.exceptions import NotAllowed, OrderNotFound, WrongStatus
 from orders.models import BaseOrder, Status
@@ -178,3 +178,19 @@ def test_a_booster_who_loses_the_order_while_he_asks_is_shown_nothing(round_):
     _, shown = at_once(lambda: order_release(order_id=order.pk, by=manager), lambda: read(order, booster), behind=order)
     # Whoever came first: shown and written down, or released and neither.
     assert Reading.objects.filter(order=order).exists() != isinstance(shown, NotAllowed)
+
+
+@racing
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("ending", [{"is_active": False}, {"role": Role.CLIENT}], ids=["disabled", "demoted"])
+def test_a_booster_who_lost_his_right_while_he_waited_is_shown_nothing(ending):
+    order = played()
+    given(order)
+    booster = User.objects.get(assignments=order.pk)
+    (refusal,) = at_once(
+        lambda: read(order, booster),
+        behind=order,
+        meanwhile=lambda: User.objects.filter(pk=booster.pk).update(**ending),
+    )
+    assert isinstance(refusal, OrderNotFound)
+    assert not Reading.objects.exists()

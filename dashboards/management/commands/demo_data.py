@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Role, User
 from games.league_of_legends.ladder import Position
@@ -147,7 +148,12 @@ STORIES = {
 
 
 def people_make() -> People:
-    """Return the demo accounts, made where they are missing."""
+    """Return the demo accounts, made where they are missing; refuse where strangers could use them."""
+    if not settings.DEBUG:
+        raise CommandError(
+            "The demo accounts have a password that everybody knows, and one of them is a superuser: they are made "
+            "with DEBUG=1 alone. To look around, use ./dev run. Here, make an admin with: manage.py createsuperuser"
+        )
     people = {}
     for name, role in PEOPLE.items():
         user = User.objects.filter(username=name).first()
