@@ -87,7 +87,8 @@ class Line(_Channel):
     def loseConnection(self) -> None:  # noqa: N802
         """End the line when what is written has left, and in any case in time: some take nothing of it."""
         super().loseConnection()
-        self._cut = self.callLater(taken_within(self.written), self.transport.abortConnection)
+        if self._cut is None:
+            self._cut = self.callLater(taken_within(self.written), self.transport.abortConnection)
 
     def _begin(self) -> None:
         self._began, self._body_bytes = time.monotonic(), 0
