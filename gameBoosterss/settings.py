@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "gameBoosterss.headers.permissions_policy",
     "gameBoosterss.files.StaticFiles",
     "csp.middleware.CSPMiddleware",
+    "realtime.text.TextMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
