@@ -22,7 +22,7 @@ from . import conf, history, log, metrics, tickets
 from .address import address_of
 from .feeds import Feed, Viewer, feed_named
 from .gateways import threads
-from .gateways.polling import Answer, RequestReader, Seen, Waiter, seen
+from .gateways.polling import Answer, RequestReader, Seen, Waiter, seen, still
 from .gateways.sse import Cursor, Stream
 from .hub import Hub
 from .identity import Claim, claim_of
@@ -51,8 +51,12 @@ async def claim_in_request(request: HttpRequest) -> Claim:
     user = await request.auser()
     claim = token or claim_of(user, getattr(request, "session", None))
     if claim is None or not user.is_authenticated:  # what a token claims need not hold any more
-        raise Refusal(401, "not_authenticated", "Log in and send the session cookie, or send a bearer token.")
+        raise nobody()
     return claim
+
+
+def nobody() -> Refusal:
+    return Refusal(401, "not_authenticated", "Log in and send the session cookie, or send a bearer token.")
 
 
 def at_once(request: HttpRequest) -> bool:
@@ -252,9 +256,14 @@ async def record_state(request: HttpRequest, feed: type[Feed], viewer: Viewer, k
     if here is not None and here.tag in held and wait and has_loop(request):
         await threads.let_go()
         seconds = min(wait, conf.current().wait_seconds)
-        waiter = Waiter(viewer, feed)
-        if await waiter.wait(parsed, epoch=here.epoch, version=here.update.version, seconds=seconds):
-            here = await seen_by(request, feed, parsed, viewer)
+        claim = await claim_in_request(request)
+        waiter = Waiter(viewer, feed, claim)
+        await waiter.wait(parsed, epoch=here.epoch, version=here.update.version, seconds=seconds)
+        with reader_for(request) as reader:
+            now = await still(reader, feed, claim, viewer)
+            if now is None:
+                raise nobody()
+            here = await seen(reader, feed, parsed, now)
     if here is None:
         raise not_found(feed)
     same = here.tag in held or held == ["*"]
