@@ -31,15 +31,29 @@ def house(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
 
 
 async def opened(
-    server: Server, people: Cast, *, origin: str | None = None, cookie: str = "", ticket: str = "", token: str = ""
+    server: Server,
+    people: Cast,
+    *,
+    origin: str | None = None,
+    cookie: str = "",
+    ticket: str = "",
+    token: str = "",
+    host: str = "",
+    scheme: str = "",
 ) -> Any:
-    """Return the type of the first frame; a number is the status of a handshake that was refused."""
+    """Return the type of the first frame; a number is the status of a handshake that was refused.
+
+    ``host`` and ``scheme`` are what a proxy says that its client has asked for.
+    """
     headers = {"Cookie": f"sessionid={cookie}"} if cookie else {}
+    headers |= {"X-Forwarded-Proto": scheme} if scheme else {}
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
     protocols = ["order-sync.v1", *([f"ticket.{ticket}"] if ticket else [])]
     try:
         async with websockets.connect(
-            f"{server.ws_url}/ws/orders/{people.order.pk}/",
+            f"ws://{host or f'127.0.0.1:{server.port}'}/ws/orders/{people.order.pk}/",
+            host="127.0.0.1",
+            port=server.port,
             additional_headers=headers,
             origin=websockets.Origin(origin) if origin else None,
             subprotocols=[websockets.Subprotocol(name) for name in protocols],
@@ -81,3 +95,62 @@ async def test_our_own_pages_may_show_a_ticket_as_well(house: Server) -> None:
     people = await sync_to_async(cast)()
     ticket = await sync_to_async(ticket_of)(people.client)
     assert '"welcome"' in await opened(house, people, origin=house.url, ticket=ticket)
+
+
+# -- Ours is what Django's CSRF check takes for ours: scheme and host of the handshake itself.
+
+
+@pytest.fixture(scope="module")
+def open_house(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Behind a proxy that speaks TLS, and for whatever host: another site may be on one of them."""
+    trusted = {"ALLOWED_HOSTS": "*", "TRUST_PROXY": "1"}
+    trusted["CSRF_TRUSTED_ORIGINS"] = "https://*.shop.example,http://desk.example:8080"
+    with running(tmp_path_factory.mktemp("open"), child_environment() | trusted) as server:
+        yield server
+
+
+async def test_another_site_on_our_own_host_is_foreign(house: Server) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.client)
+    for origin in (f"http://127.0.0.1:{house.port + 1}", "http://127.0.0.1", f"https://127.0.0.1:{house.port}"):
+        assert await opened(house, people, origin=origin, cookie=session) == 403, origin
+    assert await opened(house, people, origin=f"http://localhost:{house.port}", cookie=session) == 403
+    for name in ("127.0.0.1", "localhost"):
+        host = f"{name}:{house.port}"
+        assert '"welcome"' in await opened(house, people, origin=f"http://{host}", host=host, cookie=session)
+
+
+async def test_any_allowed_host_is_no_leave_for_any_page(open_house: Server) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.client)
+    for origin in ("http://evil.example", "null", f"http://127.0.0.1:{open_house.port}/"):
+        assert await opened(open_house, people, origin=origin, cookie=session) == 403, origin
+    own = {"origin": "http://boost.example", "host": "boost.example"}
+    assert '"welcome"' in await opened(open_house, people, **own, cookie=session)
+
+
+async def test_behind_a_proxy_its_word_decides_the_scheme(open_house: Server) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.client)
+    asked = {"host": "boost.example", "cookie": session}
+    secure = {"origin": "https://boost.example", **asked}
+    assert '"welcome"' in await opened(open_house, people, **secure, scheme="https")
+    assert await opened(open_house, people, **secure, scheme="http") == 403
+    assert await opened(open_house, people, **secure) == 403
+    assert await opened(open_house, people, origin="http://boost.example", **asked, scheme="https") == 403
+
+
+async def test_trusted_origins_are_read_as_django_reads_them(open_house: Server) -> None:
+    people = await sync_to_async(cast)()
+    session = await sync_to_async(session_of)(people.client)
+    for origin in ("https://a.shop.example", "https://a.b.shop.example", "http://desk.example:8080"):
+        assert '"welcome"' in await opened(open_house, people, origin=origin, cookie=session), origin
+    for origin in (
+        "http://a.shop.example",
+        "https://a.shop.example:8443",
+        "https://ashop.example",
+        "https://a.shop.example.evil.example",
+        "http://desk.example",
+        "https://desk.example:8080",
+    ):
+        assert await opened(open_house, people, origin=origin, cookie=session) == 403, origin
