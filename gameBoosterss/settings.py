@@ -141,6 +141,7 @@ REALTIME: dict[str, object] = {
     else "realtime.brokers.memory.MemoryBroker",
     "LIMITS": "loopback" if env.choice("REALTIME_LIMITS", ("on", "loopback"), default="on") == "loopback" else {},
     "TOKEN_KEYS": env.keys("TOKEN_KEYS"),
+    "TOKEN_PATHS": ["/api/"],  # no page and no admin site
     "TRUSTED_PROXIES": env.networks("TRUSTED_PROXIES"),
     "VISIBILITY": env.choice("REALTIME_VISIBILITY", ("masked", "open"), default="masked"),
 }

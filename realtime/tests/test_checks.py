@@ -38,6 +38,8 @@ def test_a_project_that_is_set_up_well_is_silent() -> None:
         ({"REPAIR_SECONDS": float("nan")}, "realtime.E007", "a number, 0 or more"),
         ({"POLL_SECONDS": None}, "realtime.E007", "a number, 0 or more"),
         ({"SETTLE_BATCH": 0}, "realtime.E007", "a whole number, 1 or more"),
+        ({"TOKEN_PATHS": "/api/"}, "realtime.E007", "a list of strings"),
+        ({"TOKEN_PATHS": [""]}, "realtime.E007", "a list of strings"),
         ({"PENDING_FRAMES": 6.4}, "realtime.E007", "a whole number, 1 or more"),
         ({"PENDING_FRAMES": True}, "realtime.E007", "a whole number, 1 or more"),
         ({"HINT_GROUPS": "no"}, "realtime.E007", "True or False"),
