@@ -111,8 +111,9 @@ class CredentialsMiddleware:
     nobody when it is bad.
 
     Elsewhere such a proof says nothing: who has a token of somebody's has his API, and not his pages nor the admin
-    site, where no second proof and no CSRF token would be asked for. Stands after ``AuthenticationMiddleware``. No page of another site can make a browser send such a proof, so the
-    request needs no CSRF token; the session's cookie beside it does not count.
+    site, where no second proof and no CSRF token would be asked for. Stands after ``AuthenticationMiddleware``. No page
+    of another site can make a browser send such a proof, so the request needs no CSRF token; the session's cookie
+    beside it does not count.
     """
 
     sync_capable = async_capable = True
