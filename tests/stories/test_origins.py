@@ -1,12 +1,21 @@
 """Whose page may open a socket: ours. A program without a page shows a ticket or a token (PROTOCOL §2 and §6)."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
 import websockets
 from asgiref.sync import sync_to_async
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from django.test import override_settings
 
 from accounts.models import User
@@ -154,3 +163,67 @@ async def test_trusted_origins_are_read_as_django_reads_them(open_house: Server)
         "https://desk.example:8080",
     ):
         assert await opened(open_house, people, origin=origin, cookie=session) == 403, origin
+
+
+# -- Daphne speaks TLS itself.
+
+
+class Encrypted(Server):
+    """The same with a certificate of its own, and nobody in front."""
+
+    @property
+    def command(self) -> Sequence[str | Path]:
+        files = f"privateKey={self.log.parent / 'key.pem'}:certKey={self.log.parent / 'own.pem'}"
+        return [*self.daphne, "-e", f"ssl:{self.port}:{files}:interface=127.0.0.1", self.application]
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=10):
+                return True
+        except OSError:
+            return False
+
+
+def certify(folder: Path) -> ssl.SSLContext:
+    """Write ``own.pem`` and its key; return who believes it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "own.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return ssl.create_default_context(cafile=str(folder / "own.pem"))
+
+
+async def test_without_a_proxy_the_line_decides_the_scheme(db: None, tmp_path: Path) -> None:
+    believes = certify(tmp_path)
+    people = await sync_to_async(cast)()
+    cookie = {"Cookie": f"sessionid={await sync_to_async(session_of)(people.client)}"}
+    with running(tmp_path, child_environment(), Encrypted) as server:
+
+        async def told(origin: str) -> Any:
+            line = websockets.connect(
+                f"wss://127.0.0.1:{server.port}/ws/orders/{people.order.pk}/",
+                additional_headers=cookie,
+                origin=websockets.Origin(origin),
+                ssl=believes,
+                compression=None,
+            )
+            try:
+                async with line as opened:
+                    return await opened.recv()
+            except websockets.InvalidStatus as error:
+                return error.response.status_code
+
+        assert '"order.update"' in await told(server.url)
+        assert await told(f"http://127.0.0.1:{server.port}") == 403
