@@ -18,6 +18,7 @@ from realtime import identity, metrics
 from realtime.guard import Guard
 from realtime.hub import Hub
 from realtime.identity import Claim
+from realtime.reader import Reader
 from realtime.testing import connect_as
 from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import delivery, user
@@ -104,18 +105,22 @@ async def test_a_log_out_while_a_socket_opens_ends_it(protocol: str, monkeypatch
     record, browser = await sync_to_async(delivery)(), Client()
     await sync_to_async(browser.force_login)(record.sender)
     key = await sync_to_async(lambda: str(browser.session.session_key))()
-    reader, guard = Hub.current().start(), Hub.current()._guard
-    read = reader.accounts
+    hub, read = Hub.current(), Reader.accounts
 
-    async def then_logged_out(claims: Collection[Claim]) -> dict[Claim, Any]:
-        found = await read(claims)
-        await sync_to_async(browser.logout)()
-        await becomes(lambda: str(record.sender.pk) in guard._words)
+    async def then_logged_out(reader: Reader, claims: Collection[Claim]) -> dict[Claim, Any]:
+        found = await read(reader, claims)
+        if any(claim.session == key for claim in claims):
+            await sync_to_async(browser.logout)()
+            await becomes(lambda: str(record.sender.pk) in hub._guard._words)
         return found
 
-    monkeypatch.setattr(reader, "accounts", then_logged_out)
-    async with connect_as(None, address(record), session=key, protocol=protocol) as socket:
-        assert await socket.closed() == 4405
+    async with connect_as(record.courier, address(record)) as other:  # the hub stays, and its bus is heard
+        await other.next()
+        await becomes(hub._ear._confirmed.is_set)
+        hub._guard._words.clear()
+        monkeypatch.setattr(Reader, "accounts", then_logged_out)
+        async with connect_as(None, address(record), session=key, protocol=protocol) as socket:
+            assert await socket.closed() == 4405
     assert not await sync_to_async(Session.objects.filter(pk=key).exists)()
 
 
