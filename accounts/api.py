@@ -18,7 +18,7 @@ class PersonRequest(HttpRequest):
 class SignedIn(SessionAuth):
     """The session cookie of a log-in, and then the CSRF token in ``X-CSRFToken`` where something may be written.
 
-    Or a bearer token, which ``realtime.bearer`` has put in the place of the session.
+    Or a bearer token, which ``realtime.credentials`` has put in the place of the session.
     """
 
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:

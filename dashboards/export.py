@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -14,6 +14,8 @@ from realtime.history import Change, Entry, Wanted
 COLUMNS = (
     "version", "at", "kind", "actor", "name", "source", "request", "reason", "role", "field", "before", "after",
 )  # fmt: skip
+Still = Callable[[], bool]
+"""Whether the reader is who he was when the file began; ``False`` ends it."""
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -33,10 +35,10 @@ def cell(value: Any) -> str:
     return f"'{text}" if text.startswith(FORMULAS) else text
 
 
-def as_csv(reader: Reader, wanted: Wanted) -> Iterator[str]:
+def as_csv(reader: Reader, wanted: Wanted, still: Still) -> Iterator[str]:
     """Yield a table with a row for each changed field; a version without any has one row with an empty field."""
     yield _table([COLUMNS])
-    for entries, names in batches_for(reader, wanted):
+    for entries, names in batches_for(reader, wanted, still):
         rows = []
         for entry in entries:
             head = {**_head(entry), "name": who(entry.actor, names)}
@@ -46,12 +48,12 @@ def as_csv(reader: Reader, wanted: Wanted) -> Iterator[str]:
         yield _table(rows)
 
 
-def as_json(reader: Reader, wanted: Wanted) -> Iterator[str]:
+def as_json(reader: Reader, wanted: Wanted, still: Still) -> Iterator[str]:
     """Yield one object; ``before`` is missing from a change where the reader does not know it."""
     head = {"order_id": reader.order_id, "audience": reader.audience, "masked": reader.masked}
     yield json.dumps(head)[:-1] + ', "entries": ['
     comma = ""
-    for entries, names in batches_for(reader, wanted):
+    for entries, names in batches_for(reader, wanted, still):
         for entry in entries:
             changes = [
                 {"field": change.field, **({"before": change.before} if change.was_seen else {}), "after": change.after}

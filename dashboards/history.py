@@ -9,8 +9,10 @@ from django.views.decorators.http import require_safe
 from dashboards import export
 from dashboards.timeline import Reader, form_for, history_page, reader_for, state_page
 from dashboards.views import PersonRequest, for_people
+from orders.feeds import OrderFeed
 from realtime.exceptions import Trimmed
 from realtime.history import Wanted
+from realtime.identity import accounts, claim_of
 
 
 @require_safe
@@ -46,10 +48,19 @@ def timeline_json(request: PersonRequest, key: str) -> HttpResponseBase:
 
 
 def _file(
-    request: PersonRequest, key: str, made: Callable[[Reader, Wanted], Iterator[str]], suffix: str, content_type: str
+    request: PersonRequest,
+    key: str,
+    made: Callable[[Reader, Wanted, export.Still], Iterator[str]],
+    suffix: str,
+    content_type: str,
 ) -> HttpResponseBase:
-    reader = reader_for(request.user, key)
-    parts = made(reader, form_for(reader, request.GET).wanted())
+    reader, claim = reader_for(request.user, key), claim_of(request.user, request.session)
+
+    def still() -> bool:
+        user = accounts([claim]).get(claim) if claim else None
+        return user is not None and OrderFeed.viewer(user) == reader.viewer
+
+    parts = made(reader, form_for(reader, request.GET).wanted(), still)
     name = f"order-{reader.order_id}-history.{suffix}"
     return StreamingHttpResponse(
         export.streamed(parts),

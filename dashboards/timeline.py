@@ -1,6 +1,6 @@
 """The history of an order in a person's words. What he may read of it, ``realtime.history`` decides."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from typing import Any
@@ -204,10 +204,15 @@ def _rows(reader: Reader, frame: Frame, changed: set[str]) -> list[tuple[str, st
     return [*rows, ("Reached", place_of(frame), not changed.isdisjoint(PLACE))]
 
 
-def batches_for(reader: Reader, wanted: Wanted) -> Iterator[tuple[list[Entry], Mapping[str, str]]]:
-    """Yield all entries, newest first, in batches with the names of who acted; ends when the order is lost."""
+def batches_for(
+    reader: Reader, wanted: Wanted, still: Callable[[], bool] = lambda: True
+) -> Iterator[tuple[list[Entry], Mapping[str, str]]]:
+    """Yield all entries, newest first, in batches with the names of who acted; ends when the order is lost.
+
+    A file may take its reader minutes: ``still`` says before each batch whether he is who he was.
+    """
     below: int | None = None
-    while True:
+    while still():
         found = history.timeline(reader.topic, reader.viewer, wanted=wanted, below=below, limit=history.MOST)
         if found is None:
             return

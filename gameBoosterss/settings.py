@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "gameBoosterss.files.StaticFiles",
     "csp.middleware.CSPMiddleware",
+    "realtime.text.TextMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -150,6 +151,7 @@ REALTIME: dict[str, object] = {
     else "realtime.brokers.memory.MemoryBroker",
     "LIMITS": "loopback" if env.choice("REALTIME_LIMITS", ("on", "loopback"), default="on") == "loopback" else {},
     "TOKEN_KEYS": env.keys("TOKEN_KEYS"),
+    "TOKEN_PATHS": ["/api/"],  # no page and no admin site
     "TRUSTED_PROXIES": env.networks("TRUSTED_PROXIES"),
     "VISIBILITY": env.choice("REALTIME_VISIBILITY", ("masked", "open"), default="masked"),
 }

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from .exceptions import BadFilter, DeclarationError
+from .text import can_be_stored
 
 VIEWER: Final = object()
 """Stands for the key of whoever looks."""
@@ -95,7 +96,8 @@ def _typed(feed: Any, name: str, field: str, value: Any) -> Any:
         fits = _plain(column.to_python(value)) == value and not isinstance(value, bool | float)
     except (ValidationError, TypeError, ValueError, OverflowError):
         fits = False
-    if not fits or (isinstance(value, int) and abs(value) >= 2**63):
+    no_column = (isinstance(value, int) and abs(value) >= 2**63) or not can_be_stored(str(value))
+    if not fits or no_column:
         raise BadFilter(f"filter {name!r} takes values of the type of {field!r}")
     return value
 

@@ -102,6 +102,17 @@ def check_limits(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
     return [checks.Warning("Limits do not hold for clients on this machine.", hint=hint, id="realtime.W004")]
 
 
+@register("realtime", deploy=True)
+def check_proxies(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """W005 a proxy is believed about the scheme or the host, and none is named for the address."""
+    is_behind = bool(settings.SECURE_PROXY_SSL_HEADER) or settings.USE_X_FORWARDED_HOST
+    if not is_behind or conf.current().trusted_proxies:
+        return []
+    message = "There is a proxy, and REALTIME['TRUSTED_PROXIES'] does not name it: everybody seems to come from it."
+    hint = "Name its address or network, or 'unix': else all clients share the limits and the log-in tries of one."
+    return [checks.Warning(message, hint=hint, id="realtime.W005")]
+
+
 @register(Tags.models)
 def check_feeds(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """E005: a declared path is no stored column."""

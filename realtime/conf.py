@@ -96,6 +96,9 @@ class Settings:
     """Dotted paths of classes that read a proof out of a handshake or a request; the first that finds one decides."""
     token_keys: dict[str, str] = field(default_factory=dict)
     """Keys of bearer tokens, by name: the first signs, all are taken. None: no token is taken."""
+    token_paths: tuple[str, ...] = ()
+    """Beginnings of addresses, such as ``/api/``, whose requests may rest on a token or another proof that no browser
+    adds by itself. None: only sockets may."""
     heartbeat_seconds: float = 25.0
     """How often a socket of the sync dialect is told up to when it has everything."""
     records_at_most: int = 200
@@ -176,7 +179,7 @@ _WANTED: dict[Any, str] = {
     float: "a number, 0 or more",
     dict[str, str]: "a dictionary of names and keys, each of 32 characters or more",
     list[str]: "a list of addresses, networks such as 10.0.0.0/8, and 'unix'",
-    tuple[str, ...]: "a list of dotted paths",
+    tuple[str, ...]: "a list of strings, none of them empty",
     Limits: f"a dictionary, or one of {', '.join(map(repr, PROFILES))}",
 }
 
@@ -189,7 +192,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if kind == list[str]:
         return isinstance(value, list | tuple) and all(map(_is_network, value))
     if kind == tuple[str, ...]:
-        return isinstance(value, list | tuple) and all(isinstance(path, str) for path in value)
+        return isinstance(value, list | tuple) and all(path and isinstance(path, str) for path in value)
     if isinstance(value, bool):
         return False
     return isinstance(value, int) and value >= 1 if kind is int else isinstance(value, int | float) and value >= 0

@@ -107,10 +107,13 @@ def _authenticators(paths: tuple[str, ...]) -> tuple[Authenticator, ...]:
 
 
 class CredentialsMiddleware:
-    """A request with a proof that no browser adds by itself is made by whom it stands for; by nobody when it is bad.
+    """A request under ``TOKEN_PATHS`` with a proof that no browser adds by itself is made by whom it stands for; by
+    nobody when it is bad.
 
-    Stands after ``AuthenticationMiddleware``. No page of another site can make a browser send such a proof, so the
-    request needs no CSRF token; the session's cookie beside it does not count.
+    Elsewhere such a proof says nothing: who has a token of somebody's has his API, and not his pages nor the admin
+    site, where no second proof and no CSRF token would be asked for. Stands after ``AuthenticationMiddleware``. No page
+    of another site can make a browser send such a proof, so the request needs no CSRF token; the session's cookie
+    beside it does not count.
     """
 
     sync_capable = async_capable = True
@@ -124,7 +127,8 @@ class CredentialsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         sent = request.headers.items()
         scope = {"headers": [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in sent]}
-        shown = shown_in(scope)
+        is_taken = request.path_info.startswith(tuple(conf.current().token_paths))
+        shown = shown_in(scope) if is_taken else None
         if shown is not None and not shown.is_ambient:
             _rest_on(shown.claim(scope), request)
         return self.get_response(request)

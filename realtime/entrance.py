@@ -50,8 +50,12 @@ async def claim_in_request(request: HttpRequest) -> Claim:
     user = await request.auser()
     claim = token or claim_of(user, getattr(request, "session", None))
     if claim is None or not user.is_authenticated:  # what a token claims need not hold any more
-        raise Refusal(401, "not_authenticated", "Log in and send the session cookie, or send a bearer token.")
+        raise nobody()
     return claim
+
+
+def nobody() -> Refusal:
+    return Refusal(401, "not_authenticated", "Log in and send the session cookie, or send a bearer token.")
 
 
 def has_loop(request: HttpRequest) -> bool:

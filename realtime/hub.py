@@ -68,7 +68,7 @@ class Hub:
         self._renewal = Renewal(self)
         self._repair = Repair(self, self._renewal)
         self._guard = Guard(self)
-        self._ear = Ear(self.deliver, self.hinted, self._repair.look_now, self._start_afresh, self._guard.suspect)
+        self._ear = Ear(self.heard, self.hinted, self._repair.look_now, self._start_afresh, self._guard.suspect)
 
     @property
     def reader(self) -> Reader | None:
@@ -132,6 +132,7 @@ class Hub:
         if member not in self.members:
             self.members[member] = None
             metrics.members.inc()
+            self._guard.arrived(member)
 
     def leave(self, member: Member) -> None:
         """Forget ``member``, whatever it watches."""
@@ -170,8 +171,20 @@ class Hub:
         """Return what is watched."""
         return list(self._watchers)
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether nobody could be asked about for too long: nothing is shown then, and repair finds it afterwards."""
+        return self._guard.is_blind
+
+    def heard(self, update: Update) -> None:
+        """Take a committed update from the bus, unless it is not known any more who would see it."""
+        if self.is_blind:
+            metrics.skipped.labels("unverified").inc()
+        else:
+            self.deliver(update)
+
     def deliver(self, update: Update) -> None:
-        """Take a committed update from the bus, in any order and any number of times."""
+        """Take a committed update, in any order and any number of times."""
         for member in list(self._watchers.get(update.topic, ())):
             effects = member.session.arrived(update)
             if not effects and (member.session.sent(update.topic) or 0) >= update.version:

@@ -18,6 +18,8 @@ from django.http import parse_cookie
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from .text import can_be_stored
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -54,13 +56,18 @@ def claim_of(user: Any, session: Any) -> Claim | None:
 
 def _cookie(headers: Iterable[tuple[bytes, bytes]]) -> str:
     said = "; ".join(value.decode("latin-1") for name, value in headers if name == b"cookie")
-    return parse_cookie(said).get(settings.SESSION_COOKIE_NAME, "")
+    key = parse_cookie(said).get(settings.SESSION_COOKIE_NAME, "")
+    return key if key.isascii() and key.isprintable() else ""  # octal escapes bring anything, a NUL too
 
 
 def accounts(claims: Collection[Claim]) -> dict[Claim, Any]:
-    """Return the users behind those of ``claims`` that hold now. Reads the sessions' and the users' database."""
-    sessions = _sessions([claim.session for claim in claims if claim.session])
-    proven = {claim: _shown(claim, sessions) for claim in claims}
+    """Return the users behind those of ``claims`` that hold now. Reads the sessions' and the users' database.
+
+    What no database can hold is nobody's, whichever authenticator has read it.
+    """
+    asked = [claim for claim in claims if can_be_stored(claim.session + claim.account)]
+    sessions = _sessions([claim.session for claim in asked if claim.session])
+    proven = {claim: _shown(claim, sessions) for claim in asked}
     users = _users({account for account, _ in proven.values()})
     held = {claim: users[account] for claim, (account, _) in proven.items() if account in users}
     return {claim: user for claim, user in held.items() if _holds(user, proven[claim][1], claim.until)}
@@ -95,11 +102,13 @@ def _users(keys: Collection[str]) -> dict[str, Any]:
     wanted = []
     for key in filter(None, keys):
         try:
-            wanted.append(model._meta.pk.to_python(key))
+            found = model._meta.pk.to_python(key)
+            model._meta.pk.run_validators(found)  # a number that no column can hold fails the read of all
         except ValidationError:
             continue
-    found = model._default_manager.filter(pk__in=wanted) if wanted else ()
-    return {str(user.pk): user for user in found}
+        wanted.append(found)
+    users = model._default_manager.filter(pk__in=wanted) if wanted else ()
+    return {str(user.pk): user for user in users}
 
 
 def proof_of(user: Any) -> str:

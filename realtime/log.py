@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+from django.db import DataError, connections, transaction
 from django.db import Error as DatabaseError
-from django.db import connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -27,6 +27,8 @@ def on_live_connection(work: Callable[[], Result]) -> Result:
     """Return ``work()``; once more on a new connection when the old one was closed by the server."""
     try:
         return work()
+    except DataError:  # of what was asked for: no other connection knows it better
+        raise
     except DatabaseError:
         connections[conf.current().database].close()
         return work()

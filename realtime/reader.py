@@ -24,6 +24,7 @@ class Reader:
         self._thread = ThreadPoolExecutor(1, "realtime-reader")
         self._states: Batch[str, Update] = Batch(lambda topics: self.call(lambda: log.states(topics)), expecting)
         self._accounts: Batch[Claim, Any] = Batch(lambda claims: self.call(lambda: identity.accounts(claims)))
+        self._members: Batch[Claim, Any] = Batch(lambda claims: self.call(lambda: identity.accounts(claims)))
         self._tickets: Batch[str, Claim] = Batch(lambda shown: self.call(lambda: tickets.redeem(shown)))
         self._epochs: Batch[str, str] = Batch(lambda asked: self.call(lambda: dict.fromkeys(asked, log.epoch())))
         self._queued: dict[Hashable, asyncio.Future[Any]] = {}
@@ -44,6 +45,10 @@ class Reader:
     async def accounts(self, claims: Collection[Claim]) -> dict[Claim, Any]:
         """Return the users behind those of ``claims`` that hold, read after this call was made."""
         return await self._accounts.get(claims)
+
+    async def members(self, claims: Collection[Claim]) -> tuple[dict[Claim, Any], dict[Claim, Exception]]:
+        """Return the same for those who are in already, whose reads no stranger shares, and for whom it went wrong."""
+        return await self._members.each(claims)
 
     async def redeem(self, ticket: str) -> Claim | None:
         """Take a ticket and return its claim; ``None`` for one that is forged, expired, or taken before."""

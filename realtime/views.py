@@ -15,10 +15,21 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils.http import parse_etags
 
 from . import conf, history, log, metrics, tickets
-from .entrance import Refusal, answering, claim_in_request, has_loop, lasting, not_found, reading, refusal_of, waiting
+from .entrance import (
+    Refusal,
+    answering,
+    claim_in_request,
+    has_loop,
+    lasting,
+    nobody,
+    not_found,
+    reading,
+    refusal_of,
+    waiting,
+)
 from .feeds import Feed, Viewer
 from .gateways import threads
-from .gateways.polling import Answer, RequestReader, Seen, Waiter, seen
+from .gateways.polling import Answer, RequestReader, Seen, Waiter, seen, still
 from .gateways.sse import Cursor, Stream
 from .hub import Hub
 from .masking import frame_for
@@ -105,13 +116,19 @@ async def record_state(request: HttpRequest, feed: type[Feed], viewer: Viewer, k
     """The newest state; with ``If-None-Match`` only when it is another, waited for up to ``?wait=`` seconds."""
     parsed, wait = feed.key(key), number(request, "wait", 0)
     here = await seen_by(request, feed, parsed, viewer)
-    held = parse_etags(request.headers.get("If-None-Match", ""))
+    sent = parse_etags(request.headers.get("If-None-Match", ""))
+    held = [tag.removeprefix("W/") for tag in sent]  # a proxy that compresses makes it weak, which is as good here
     if here is not None and here.tag in held and wait and has_loop(request):
         await threads.let_go()
         seconds = min(wait, conf.current().wait_seconds)
-        waiter = Waiter(viewer, feed)
-        if await waiter.wait(parsed, epoch=here.epoch, version=here.update.version, seconds=seconds):
-            here = await seen_by(request, feed, parsed, viewer)
+        claim = await claim_in_request(request)
+        waiter = Waiter(viewer, feed, claim)
+        await waiter.wait(parsed, epoch=here.epoch, version=here.update.version, seconds=seconds)
+        with reader_for(request) as reader:
+            now = await still(reader, feed, claim, viewer)
+            if now is None:
+                raise nobody()
+            here = await seen(reader, feed, parsed, now)
     if here is None:
         raise not_found(feed)
     same = here.tag in held or held == ["*"]

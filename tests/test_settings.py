@@ -122,18 +122,31 @@ def test_the_key_of_development_is_the_one_that_production_refuses(tmp_path: Pat
     assert start(code, {"DEBUG": "1"}, tmp_path).stdout == f"True {DEVELOPMENT}\n"
 
 
-def test_djangos_checks_for_a_deployment_have_nothing_to_say(tmp_path: Path) -> None:
+def deployed(folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Return what ``check --deploy`` says with these variables."""
     environment = {
         "PATH": os.environ["PATH"],
-        "LOG_DIR": str(tmp_path),
+        "LOG_DIR": str(folder),
         **PRODUCTION,
         "SECRET_KEY": secrets.token_urlsafe(64),
+        **variables,
     }
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "INFO"]
     root = Path(__file__).parent.parent
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=root)
-    assert done.returncode == 0, done.stderr
-    assert "no issues (1 silenced)" in done.stdout
+    return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=root)
+
+
+def test_djangos_checks_for_a_deployment_have_nothing_to_say(tmp_path: Path) -> None:
+    for variables in ({}, {"TRUST_PROXY": "1", "TRUSTED_PROXIES": "127.0.0.1"}):
+        done = deployed(tmp_path, **variables)
+        assert done.returncode == 0, done.stderr
+        assert "no issues (1 silenced)" in done.stdout
+
+
+def test_a_proxy_that_is_believed_but_not_named_is_said(tmp_path: Path) -> None:
+    done = deployed(tmp_path, TRUST_PROXY="1")
+    assert done.returncode != 0
+    assert "realtime.W005" in done.stderr
 
 
 def test_a_database_in_a_file_and_the_log_are_for_one_account(tmp_path: Path) -> None:

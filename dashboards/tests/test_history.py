@@ -6,8 +6,11 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.sessions.models import Session
 from django.test import AsyncClient
 
+from accounts.models import Role, User
 from dashboards.tests.conftest import PAYOUT, PRICE
 from dashboards.tests.test_who_opens_which_page import without_token
 from games.league_of_legends.ladder import Position
@@ -237,8 +240,6 @@ def test_what_people_write_is_text_and_no_markup(people, browser_of):
 
 
 async def test_a_file_is_streamed_under_asgi(transactional_db):
-    from asgiref.sync import sync_to_async
-
     people = await sync_to_async(cast)()
     browser = AsyncClient()
     await browser.aforce_login(people.client)
@@ -262,3 +263,41 @@ def test_the_stream_ends_when_the_order_is_lost_meanwhile(people, monkeypatch):
     assert list(batches) == []
     assert Stream.objects.get(topic=reader.topic).version == 5
     assert history.timeline(reader.topic, Viewer(people.booster.pk, "booster")) is None
+
+
+def disabled(person):
+    User.objects.filter(pk=person.pk).update(is_active=False)
+
+
+def password_changed(person):
+    User.objects.filter(pk=person.pk).update(password="another")
+
+
+def demoted(person):
+    User.objects.filter(pk=person.pk).update(role=Role.CLIENT, is_staff=False)
+
+
+def session_deleted(person):
+    Session.objects.all().delete()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+@pytest.mark.parametrize("ending", [disabled, password_changed, demoted, session_deleted])
+async def test_a_file_ends_with_what_its_reader_rests_on(transactional_db, monkeypatch, ending, suffix):
+    from realtime import history
+
+    monkeypatch.setattr(history, "MOST", 1)
+    people = await sync_to_async(cast)()
+    await sync_to_async(order_write_note)(order_id=people.order.pk, note="the newest", by=people.client)
+    browser = AsyncClient()
+    await browser.aforce_login(people.manager)
+    response: Any = await browser.get(f"/orders/{people.order.pk}/history.{suffix}")
+    parts = aiter(response)
+    begun = b"".join([await anext(parts), await anext(parts)]).decode()
+    assert "the newest" in begun
+    await sync_to_async(ending)(people.manager)
+    rest = b"".join([part async for part in parts]).decode()
+    if suffix == "csv":
+        assert rest == ""
+    else:
+        assert [entry["version"] for entry in json.loads(begun + rest)["entries"]] == [3]

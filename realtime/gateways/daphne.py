@@ -14,6 +14,7 @@ from typing import Any
 from daphne.http_protocol import HTTPFactory
 from daphne.server import Server as StockServer
 from twisted.internet import defer, reactor, task
+from twisted.internet.interfaces import ISSLTransport
 
 from .. import conf
 from ..hub import Hub
@@ -68,6 +69,8 @@ class Server(StockServer):
         """
         if isinstance(protocol, Socket):
             scope.setdefault("extensions", {})[EXTENSION] = {}
+            # The stock server does not say it of sockets: without a proxy in front it decides which origin is ours.
+            scope.setdefault("scheme", "wss" if ISSLTransport.providedBy(protocol.transport) else "ws")
         queue = super().create_application(protocol, scope)
         running = self.connections.get(protocol, {}).get("application_instance")
         if running is not None and isinstance(protocol, Request):

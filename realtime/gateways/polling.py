@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 
 from ..feeds import Feed, Viewer
 from ..hub import Hub
+from ..identity import Claim
 from ..listings import Listings
 from ..masking import audience_of, text_for
 from ..member import Member
@@ -120,8 +121,8 @@ class Answer(Speaker):
 class Waiter(Speaker):
     """Waits for a state of one record that is newer than the one its client holds."""
 
-    def __init__(self, viewer: Viewer, feed: type[Feed]) -> None:
-        super().__init__(viewer, Nowhere(), feed)
+    def __init__(self, viewer: Viewer, feed: type[Feed], claim: Claim) -> None:
+        super().__init__(viewer, Nowhere(), feed, claim)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def wait(self, key: Any, *, epoch: str, version: int, seconds: float) -> bool:
@@ -144,6 +145,11 @@ class Waiter(Speaker):
 
     def show(self, send: Send) -> list[str]:
         left = super().show(send)
+        self._stop()
+        return left
+
+    def lose(self, topic: str) -> list[str]:
+        left = super().lose(topic)
         self._stop()
         return left
 
@@ -174,6 +180,13 @@ class Seen:
     @property
     def text(self) -> str:
         return text_for(self.update, self.audience)
+
+
+async def still(reader: Reader, feed: type[Feed], claim: Claim, before: Viewer) -> Viewer | None:
+    """Return who stands behind ``claim`` now; ``None``: nobody, or not who it was ``before`` he waited."""
+    user = (await reader.accounts([claim])).get(claim)
+    viewer = None if user is None else feed.viewer(user)
+    return viewer if viewer is not None and viewer.id == before.id else None
 
 
 async def seen(reader: Reader, feed: type[Feed], key: Any, viewer: Viewer) -> Seen | None:

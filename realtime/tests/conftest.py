@@ -38,7 +38,7 @@ def no_deaf_hub() -> Iterator[None]:
     """A test that has made its hub deaf deafens no other: hubs are those of the loop, and it is one."""
     yield
     for hub in list(Hub._hubs.values()):
-        hub._ear._deliver = hub.deliver
+        hub._ear._deliver = hub.heard
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from django.db import DataError, OperationalError
 
 from realtime.batch import Batch
 
@@ -16,6 +17,7 @@ class Shelf:
         self.gate = asyncio.Event()
         self.gate.set()
         self.error: Exception | None = None
+        self.poison: set[str] = set()
 
     async def read(self, keys: list[str]) -> dict[str, int]:
         self.reads.append(keys)
@@ -23,6 +25,8 @@ class Shelf:
         await self.gate.wait()
         if self.error:
             raise self.error
+        if self.poison.intersection(keys):
+            raise DataError("no text")
         return found
 
 
@@ -68,6 +72,38 @@ async def test_a_failed_read_fails_those_who_shared_it_and_nobody_else(shelf: Sh
             await asked
     shelf.error = None
     assert await batch.get(["a"]) == {"a": 1}
+
+
+async def test_an_error_stays_with_who_asked_for_what_caused_it(shelf: Shelf) -> None:
+    batch = Batch(shelf.read)
+    keys = [str(number) for number in range(64)]
+    shelf.values, shelf.poison = {key: int(key) for key in keys}, {"21"}
+    asked = [asyncio.ensure_future(batch.get([key])) for key in keys]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(answers.pop(21), DataError)
+    assert answers == [{key: int(key)} for key in keys if key != "21"]
+    assert len(shelf.reads) == 1 + 2 * 6, "halved until it stands alone"
+    found, errors = await batch.each(keys)
+    assert (len(found), list(errors)) == (63, ["21"])
+
+
+async def test_many_such_keys_cost_two_reads_each_at_most_and_the_next_crowd_nothing(shelf: Shelf) -> None:
+    batch = Batch(shelf.read)
+    shelf.poison = {str(number) for number in range(64)}
+    found, errors = await batch.each([*shelf.poison, "a"])
+    assert (found, set(errors)) == ({"a": 1}, shelf.poison)
+    assert len(shelf.reads) < 2 * 65
+    shelf.reads.clear()
+    assert await asyncio.gather(*[batch.get(["a"]) for _ in range(9)]) == [{"a": 1}] * 9
+    assert len(shelf.reads) == 1
+
+
+async def test_a_database_that_is_away_is_not_asked_again_for_each(shelf: Shelf) -> None:
+    batch = Batch(shelf.read)
+    shelf.error = OperationalError("away")
+    answers = await asyncio.gather(*[batch.get([key]) for key in "abc"], return_exceptions=True)
+    assert [type(answer) for answer in answers] == [OperationalError] * 3
+    assert len(shelf.reads) == 1
 
 
 async def test_who_gives_up_takes_nobody_with_him(shelf: Shelf) -> None:

@@ -6,6 +6,7 @@ import pytest
 from django.core.checks import CheckMessage, run_checks
 from django.core.management import call_command
 from django.db import connection
+from django.test import override_settings
 from pytest_django import Settings
 
 from realtime import checks, feeds
@@ -37,6 +38,8 @@ def test_a_project_that_is_set_up_well_is_silent() -> None:
         ({"REPAIR_SECONDS": float("nan")}, "realtime.E007", "a number, 0 or more"),
         ({"POLL_SECONDS": None}, "realtime.E007", "a number, 0 or more"),
         ({"SETTLE_BATCH": 0}, "realtime.E007", "a whole number, 1 or more"),
+        ({"TOKEN_PATHS": "/api/"}, "realtime.E007", "a list of strings"),
+        ({"TOKEN_PATHS": [""]}, "realtime.E007", "a list of strings"),
         ({"PENDING_FRAMES": 6.4}, "realtime.E007", "a whole number, 1 or more"),
         ({"PENDING_FRAMES": True}, "realtime.E007", "a whole number, 1 or more"),
         ({"HINT_GROUPS": "no"}, "realtime.E007", "True or False"),
@@ -167,3 +170,10 @@ def test_limits_that_are_lifted_here_are_named_before_deployment(settings: Setti
     assert "realtime.W004" not in found()
     settings.REALTIME = {**settings.REALTIME, "LIMITS": "loopback"}
     assert "realtime.W004" in found()
+    for behind in ({"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}, {"USE_X_FORWARDED_HOST": True}):
+        assert "realtime.W005" not in found()
+        with override_settings(**behind):
+            assert "realtime.W005" in found()
+            settings.REALTIME = {**settings.REALTIME, "TRUSTED_PROXIES": ["127.0.0.1"]}
+            assert "realtime.W005" not in found()
+            settings.REALTIME = {**settings.REALTIME, "TRUSTED_PROXIES": []}
