@@ -35,6 +35,11 @@ class Server:
     tls: ssl.SSLContext | None = None
     """What believes its certificate; without one it is spoken to in the clear."""
 
+    @property
+    def cookie(self) -> str:
+        """What the session's cookie is called there."""
+        return "__Host-sessionid" if self.tls else "sessionid"
+
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self.environment, self.log = dict(environment), log
         self.port = free_port()
@@ -90,7 +95,7 @@ class Server:
     @asynccontextmanager
     async def watch_in(self, path: str, session: str) -> AsyncIterator["Watch"]:
         """Open a socket with the cookie of ``session``; '' sends none."""
-        headers = {"Cookie": f"sessionid={session}"} if session else {}
+        headers = {"Cookie": f"{self.cookie}={session}"} if session else {}
         async with websockets.connect(
             self.ws_url + path,
             additional_headers=headers,

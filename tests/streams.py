@@ -50,7 +50,7 @@ def request(
 ) -> bytes:
     lines = {"Host": f"127.0.0.1:{server.port}", **(headers or {})}
     if session:
-        lines["Cookie"] = "; ".join(filter(None, [lines.get("Cookie", ""), f"sessionid={session}"]))
+        lines["Cookie"] = "; ".join(filter(None, [lines.get("Cookie", ""), f"{server.cookie}={session}"]))
     if body or method == "POST":
         lines["Content-Length"] = str(len(body))
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())

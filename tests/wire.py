@@ -19,7 +19,7 @@ def handshake(server: Server, path: str, *, session: str = "", origin: str | Non
         f"Sec-WebSocket-Key: {KEY}",
         "Sec-WebSocket-Version: 13",
         *([] if origin is None else [f"Origin: {origin or server.url}"]),
-        *([f"Cookie: sessionid={session}"] if session else []),
+        *([f"Cookie: {server.cookie}={session}"] if session else []),
         *([f"Sec-WebSocket-Protocol: {protocol}"] if protocol else []),
     ]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode()

@@ -17,6 +17,10 @@ BODY_BYTES_A_SECOND = 16 * 1024
 """Each so many bytes of a body give its sender another second; of a head nothing does."""
 
 
+LINGER = 1.0
+"""For how long a body that is too large is still read and thrown away: with bytes unread the kernel resets the line,
+and its client never sees the answer (RFC 9112 §9.6)."""
+
 ANSWER_BYTES_A_SECOND = 4 * 1024
 """Each so many bytes of an answer that wait for its reader give him another second beyond ``STALL_SECONDS``."""
 
@@ -63,8 +67,10 @@ class Line(_Channel):
             self._body_bytes += len(data)
             if self._body_bytes > BODY_BYTES:
                 metrics.refused.labels("413").inc()
-                self.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
-                self.timeoutConnection()
+                self.transport.write(
+                    b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )
+                self.callLater(LINGER, self.timeoutConnection)
                 return
         super().rawDataReceived(data)
 

@@ -251,7 +251,7 @@ async def test_a_ticket_is_for_who_is_logged_in_or_shows_a_token(settings: Setti
         answers = [await person.post(TICKETS), await nobody.post(TICKETS, headers={"authorization": f"Bearer {token}"})]
         for answer in answers:
             assert answer.json()["expires_in"] == 30
-            assert answer["Cache-Control"] == "no-store"
+            assert answer["Cache-Control"] == "private, no-store"
             async with connect_as(None, address(record), protocol=SYNC, ticket=answer.json()["ticket"]) as socket:
                 assert (await socket.until(type="delivery.update"))["price"] == "10.00"
 

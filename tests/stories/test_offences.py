@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 
 from accounts.models import User
 from tests.attackers import EMPTY, PING_FLOOD
-from tests.engines import child_environment
+from tests.engines import child_environment, own_valkey
 from tests.knocking import SYNC, asked, code_of, entered
 from tests.people import cast
 from tests.server import PATIENCE, Server, running, session_of
@@ -36,7 +36,12 @@ def strict(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
     """A server that lets two such sockets of a user pass, and never forgets."""
     limits = {"OFFENCES_BURST": 2, "OFFENCES_RATE": NEVER, "HANDSHAKES_BURST": 10_000}
     folder = tmp_path_factory.mktemp("server")
-    with running(folder, child_environment(), trusted_proxies=["127.0.0.1"], limits=limits) as server:
+    with (
+        own_valkey() as valkey,
+        running(
+            folder, child_environment() | {"REDIS_URL": valkey.url}, trusted_proxies=["127.0.0.1"], limits=limits
+        ) as server,
+    ):
         yield server
         assert "Traceback" not in server.log.read_text(), server.log.read_text()[-5000:]
 
