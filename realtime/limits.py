@@ -53,6 +53,10 @@ class Rates:
     def __len__(self) -> int:
         return len(self._back)
 
+    def owes(self, name: str, *, now: float) -> bool:
+        """Return whether ``name`` has taken a turn that it does not have back yet."""
+        return self._back.get(name, now) > now
+
     def due(self, name: str, *, rate: float, burst: int, now: float) -> float:
         """Return in how many seconds ``name`` has a turn, 0 for now; none is taken."""
         interval = 1 / max(rate, 0.001)

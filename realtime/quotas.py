@@ -168,13 +168,17 @@ class Quotas:
         over = self._is_waiting(user) or await self._patiently(lambda: self._take(place, user, "sockets", most))
         if over is not None:
             return _refused(over)
+        if self._offences.owes(user, now=time.monotonic()):  # he comes one at a time until it is forgotten
+            self.offended(filter(None, (user, _session(claim) if claim else "")))
         self._put_back(place, strangers)
         if claim is not None and claim.session:
             self._put(place, _session(claim))
         return None
 
     def offended(self, keys: Iterable[str]) -> None:
-        """Count an offence of each user and session among ``keys``. For this process alone: it costs nobody else."""
+        """Count an offence of each user and session among ``keys``; so counts, for who has offended lately, that he
+        comes again. For this process alone: it costs nobody else.
+        """
         limits = conf.current().limits
         rate, burst, names = limits.offences_rate, limits.offences_burst, limits.addresses_at_most
         for key in keys:

@@ -1,5 +1,6 @@
 """What comes over a line of Daphne's before it is a socket: requests, which must be whole in time, and plain."""
 
+import math
 import time
 from typing import Any
 
@@ -8,6 +9,8 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.web import http
 
 from .. import conf, metrics
+from ..identity import claim_in
+from ..quotas import Over, Quotas
 from .flow import LINE_BYTES, Flow, hold_little
 
 BODY_BYTES = 1024 * 1024
@@ -172,11 +175,18 @@ class Request(WebRequest):
         return self.flow
 
     def process(self) -> Any:
-        wrong = self._wrong()
-        if wrong or self.requestHeaders.hasHeader(b"Upgrade"):
+        wrong, is_handshake = self._wrong(), self.requestHeaders.hasHeader(b"Upgrade")
+        if wrong or is_handshake:
             self.channel.persistent = False  # what follows a request that is refused is not taken for the next one
         if wrong:
             self.basic_error(400, b"Bad Request", wrong)
+            return None
+        over = self._over() if is_handshake else None
+        if over is not None:
+            metrics.refused.labels("429").inc()
+            headers = [(b"Retry-After", str(math.ceil(over.retry_after)).encode()), (b"Content-Length", b"0")]
+            self.handle_reply({"type": "http.response.start", "status": 429, "headers": headers})
+            self.handle_reply({"type": "http.response.body"})
             return None
         # Daphne takes the prefix of every address from here, whoever sends it; its option --root-path remains.
         self.requestHeaders.removeHeader(b"daphne-root-path")
@@ -188,6 +198,14 @@ class Request(WebRequest):
             channel.rawDataReceived = upgraded.dataReceived
             channel.requests.clear()  # the two know each other, and nothing will be asked of them any more
         return done
+
+    def _over(self) -> Over | None:
+        """Return the limit for a handshake whose session has offended too often. The consumer says the same, but what
+        comes before it, a socket of the stock server's, costs several times what this does.
+        """
+        cookies = [(b"cookie", value) for value in self.requestHeaders.getRawHeaders(b"cookie", ())]
+        claim = claim_in({"headers": cookies})
+        return Quotas.current().is_waiting(claim) if claim else None
 
     def _wrong(self) -> str:
         """Return what is wrong with the headers; '' where nothing is. The stock server looks for control characters."""

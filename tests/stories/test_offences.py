@@ -33,8 +33,8 @@ WAYS = {
 
 @pytest.fixture(scope="module")
 def strict(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that lets two such sockets of a user pass, and never forgets."""
-    limits = {"OFFENCES_BURST": 2, "OFFENCES_RATE": NEVER, "HANDSHAKES_BURST": 10_000}
+    """A server that lets two such sockets of a user pass, one that comes between them, and never forgets."""
+    limits = {"OFFENCES_BURST": 3, "OFFENCES_RATE": NEVER, "HANDSHAKES_BURST": 10_000}
     folder = tmp_path_factory.mktemp("server")
     with (
         own_valkey() as valkey,
