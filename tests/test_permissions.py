@@ -1,12 +1,16 @@
 """Declarations and page say what ``tests/rights.py`` says by hand, and every verb does over HTTP what stands there."""
 
 import json
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.admindocs.views import simplify_regex
 from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import User
 from gameBoosterss.development import permissions
@@ -84,13 +88,28 @@ def test_the_boards_are_written_as_the_contract_says() -> None:
 
 def test_an_endpoint_of_which_nobody_says_whose_it_is_stops_the_page() -> None:
     with pytest.raises(SystemExit, match="who gets what"):
-        permissions.who("GET", "/api/secrets")
+        permissions.check([*permissions.ENDPOINTS, "GET /api/secrets"])
+    with pytest.raises(SystemExit, match="who gets what"):
+        permissions.check([name for name in permissions.ENDPOINTS if name != "GET /api/me"])
 
 
-def test_two_methods_of_a_path_are_for_whom_each_is() -> None:
-    path = "/api/orders/{key}/account"
-    assert "booster" in permissions.who("GET", path)
-    assert permissions.who("POST", path) == "its client, until the order is over"
+def addresses(patterns: Iterable[URLPattern | URLResolver], prefix: str = "/") -> Iterator[str]:
+    """Yield the paths that Django answers."""
+    for each in patterns:
+        path = prefix + simplify_regex(str(each.pattern)).removeprefix("/")
+        if isinstance(each, URLResolver):
+            yield from addresses(each.url_patterns, path)
+        else:
+            yield re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path)
+
+
+def test_every_path_of_the_api_is_on_the_page_or_is_a_verb() -> None:
+    here = {path for path in addresses(get_resolver().url_patterns) if path.startswith("/api/")}
+    here -= {path for path in here if path.startswith(permissions.other_feeds())} | {"/api/"}  # which is a 404
+    page = {name.split()[1] for name in table("Endpoints")}
+    assert {path for path in here if path.rpartition("/")[2] not in rights.verbs()} == page
+    games = ("report", "extend")
+    assert here - page == {f"{PREFIX if verb in games else '/api'}/orders/{{key}}/{verb}" for verb in rights.verbs()}
 
 
 def test_the_command_prints_the_tables_of_a_feed(capsys: pytest.CaptureFixture[str]) -> None:
