@@ -32,7 +32,7 @@ ENDPOINTS = {
     "POST /api/orders/{key}/account/erase": ("401 200 403 403 404 404 403 403", "at any time"),
     "GET /api/wallet": (ALL, "his own sums"),
     "GET /api/wallet/transactions": (ALL, "his own rows; staff: all"),
-    "POST /api/games/league-of-legends/quote": (ALL, "a price; nothing is stored"),
+    "POST /api/games/league-of-legends/quote": (ALL, "a price"),
     "POST /api/games/league-of-legends/orders": ("401 201 403 403 403 201 403 403", "an order of his own"),
 }
 """What each of ``AUDIENCES`` is answered, and what he gets; verbs have a table of their own. A missing one is an error.

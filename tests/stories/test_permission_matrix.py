@@ -165,6 +165,7 @@ BODIES: dict[str, Any] = {
 }
 INSIDE: dict[str, Callable[[str, User, Any], bool]] = {
     "GET /api/me": lambda who, user, found: found["id"] == user.pk,
+    "GET /api/wallet": lambda who, user, found: (Decimal(found["payments"]) > 0) == (user.role == "client"),
     "GET /api/wallet/transactions": lambda who, user, found: whose(user, found["transactions"]),
     "GET /api/orders/{key}/transactions": lambda who, user, found: whose(user, found),
     "GET /api/orders/{key}/disputes": lambda who, user, found: {
