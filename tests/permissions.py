@@ -1,20 +1,15 @@
-"""The tables of docs/reference/permissions.md as a reader has them: the tests hold the doors to what they say."""
+"""The tables of docs/reference/permissions.md as a reader has them: tests hold them to ``tests/rights.py``."""
 
 from gameBoosterss.development.permissions import DOCUMENT
 
 
 def table(section: str) -> dict[str, dict[str, str]]:
     """Return the first table of ``section``: cells by row and column, both as they are written."""
-    part = DOCUMENT.read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
-    lines = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| ")]
-    columns, rows = lines[0], lines[1:]
+    columns, *rows = lines(section)
     return {row[0].strip("`"): dict(zip(columns[1:], row[1:], strict=True)) for row in rows}
 
 
-def masked() -> dict[str, frozenset[str]]:
-    """Return what each audience does not see."""
-    rows = table("Fields")
-    return {
-        audience: frozenset(name for name, cells in rows.items() if cells[audience] != "shown")
-        for audience in next(iter(rows.values()))
-    }
+def lines(section: str) -> list[list[str]]:
+    """Return the cells of each line of it, the head first."""
+    part = DOCUMENT.read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| ")]
