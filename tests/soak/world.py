@@ -14,6 +14,7 @@ from tests.soak.truth import Heads
 class Port:
     """A server, as far as a handshake asks."""
 
+    cookie = "sessionid"
     port: int
 
     @property
