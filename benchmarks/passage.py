@@ -55,7 +55,13 @@ class Show:
     """A running server with an order and people who may watch it; ``door`` is where they come in."""
 
     def __init__(self, folder: Path, *, application: str = OURS, layer: str = "pubsub", nginx: bool = False) -> None:
-        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "CHANNEL_LAYER": layer}
+        proxies = "127.0.0.1" if nginx else ""  # otherwise all share the limits of nginx's address
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "CHANNEL_LAYER": layer,
+            "TRUSTED_PROXIES": proxies,
+        }
         self.server = Server(self.environment, folder / "daphne.log")
         self.server.application = application
         self.door = Nginx(self.server, folder, tls=False) if nginx else self.server
