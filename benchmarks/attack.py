@@ -77,6 +77,8 @@ def measure(report: Report, chosen: Namespace, folder: Path, seconds: int) -> No
             report.add(Row(f"beside {kind}: p99, of that alone", "×", ratio(p99[1], p99[0]), at_most=TWICE))
             complete = Spread.of([passage.complete / len(watched) for passage in beside])
             report.add(Row(f"beside {kind}: watchers who got everything", "of all", complete, at_least=1))
+            again = Spread.of([passage.again for passage in beside])
+            report.add(Row(f"beside {kind}: watchers' handshakes that were turned away", "times", again, at_most=0))
             report.add(Row(f"beside {kind}: memory above that before", "MiB", Spread.of(memory)))
 
 

@@ -1,7 +1,8 @@
 """A process that watches an order: ``python -m benchmarks.listener``, told by JSON on its standard input.
 
 Reads what to watch, says ``ready``, and goes on until a second line comes and the last update has come everywhere, or
-nothing has for a while. Prints, as JSON, when each update came to each ear: the sockets, then the bus.
+nothing has for a while. Prints, as JSON, when each update came to each ear, the sockets, then the bus; and how often a
+socket was turned away before it was let in.
 """
 
 import asyncio

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.processes import begin, ended, ready
 from benchmarks.rounds import percentile
@@ -26,6 +27,8 @@ class Passage:
     delays: list[list[float]]
     whole: list[list[float]]
     """The same, in seconds after the writer began: with what a way of capture or sending costs him."""
+    again: int = 0
+    """How often a socket of an ear was turned away before it was let in."""
 
     def share(self, ear: int) -> float:
         """Return how much of what was written came to this ear."""
@@ -83,8 +86,7 @@ class Show:
         watched = [(orders[0], session) for session in sessions]
         lasts = [updates - 1] * (len(watched) + bus)
         written = (how, ",".join(map(str, orders)), str(updates), str(a_second))
-        times, heard = self._pass_on(written, watched, lasts, topic=f"order.{orders[0]}" if bus else "")
-        return _judged(times, heard, updates)
+        return _judged(*self._pass_on(written, watched, lasts, topic=f"order.{orders[0]}" if bus else ""), updates)
 
     def pass_round(
         self, how: str, orders: Sequence[int], watched: Sequence[tuple[int, str]], *, each: int, a_second: float
@@ -93,13 +95,12 @@ class Show:
         updates = each * len(orders)
         lasts = [updates - len(orders) + orders.index(order) for order, _ in watched]
         written = (how, ",".join(map(str, orders)), str(updates), str(a_second), "turns")
-        times, heard = self._pass_on(written, watched, lasts)
-        return _judged(times, heard, each)
+        return _judged(*self._pass_on(written, watched, lasts), each)
 
     def _pass_on(
         self, written: Sequence[str], watched: Sequence[tuple[int, str]], lasts: Sequence[int], *, topic: str = ""
-    ) -> tuple[dict[str, list[int]], list[list[tuple[str, int]]]]:
-        """Return when each update began and was committed, and what each ear heard when; ``lasts``: its last."""
+    ) -> tuple[dict[str, list[int]], dict[str, Any]]:
+        """Return when each update began and was committed, and what the listener says; ``lasts``: each ear's last."""
         requests = [handshake(self.door, f"/ws/orders/{order}/", session=key).decode() for order, key in watched]
         task = {
             "requests": requests,
@@ -120,13 +121,13 @@ class Show:
         return times, heard
 
 
-def _judged(times: Mapping[str, Sequence[int]], heard: Sequence[Sequence[tuple[str, int]]], due: int) -> Passage:
+def _judged(times: Mapping[str, Sequence[int]], listened: Mapping[str, Any], due: int) -> Passage:
     """Return the passage; what came twice counts once, as it first came. What came before its commit took no time."""
     begun, committed = times["begun"], times["committed"]
     seconds = (committed[-1] - committed[0]) / 1e9
     delays: list[list[float]] = []
     whole: list[list[float]] = []
-    for ear in heard:
+    for ear in listened["heard"]:
         first: dict[int, int] = {}
         for words, at in ear:
             number = words.removeprefix("update ")
@@ -134,7 +135,7 @@ def _judged(times: Mapping[str, Sequence[int]], heard: Sequence[Sequence[tuple[s
                 first.setdefault(int(number), at)
         delays.append([max(0.0, (at - committed[number]) / 1e9) for number, at in first.items()])
         whole.append([(at - begun[number]) / 1e9 for number, at in first.items()])
-    return Passage(due, (len(committed) - 1) / seconds, delays, whole)
+    return Passage(due, (len(committed) - 1) / seconds, delays, whole, listened["again"])
 
 
 def sessions(people: Sequence[object]) -> list[str]:

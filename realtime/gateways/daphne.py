@@ -5,8 +5,8 @@ server cuts off, and bounds what anybody may send and how long it may take him.
 """
 
 import asyncio
-import gc
 import logging
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +19,7 @@ from twisted.internet.interfaces import ISSLTransport
 from .. import conf
 from ..hub import Hub
 from ..protocol.closing import Close
+from .collector import Collector
 from .denial import EXTENSION
 from .flow import Flow
 from .requests import Request, line_of
@@ -31,6 +32,9 @@ class Server(StockServer):
     """The stock server with back pressure in both directions, and a drain in front of its shutdown."""
 
     STOCK_MESSAGE_BYTES = 1024 * 1024
+    SWITCH_SECONDS = 0.0005
+    """For how long a thread that reads the database keeps the loop waiting; Python's own 5 ms are as long as a whole
+    delivery takes."""
 
     def __init__(self, application: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(paced(application), *args, **kwargs)
@@ -41,11 +45,8 @@ class Server(StockServer):
                 setattr(self, name, conf.current().subscribe_bytes)
 
     def run(self) -> None:
-        # What is here now stays for good: with it out of sight the collector is quicker. It comes often, because all
-        # stand still for as long as it finds something: pages leave circles, sockets none.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*gc.get_threshold()[:2], 2)
+        Collector().begin()
+        sys.setswitchinterval(self.SWITCH_SECONDS)
         super().run()
 
     def listen_success(self, port: Any) -> None:

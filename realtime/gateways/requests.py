@@ -7,6 +7,7 @@ from typing import Any
 from daphne.http_protocol import WebRequest
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.web import http
+from twisted.web.http_headers import Headers
 
 from .. import conf, metrics
 from ..identity import claim_in
@@ -85,7 +86,21 @@ class Line(_Channel):
 
     def allContentReceived(self) -> None:  # noqa: N802
         self._end()
-        super().allContentReceived()
+        over = waits(self.requests[-1].requestHeaders)
+        if over is None:
+            super().allContentReceived()
+        else:
+            self._turn_away(over)
+
+    def _turn_away(self, over: Over) -> None:
+        """Say 429 and end the line: no request is made of it, and no line of the access log, for it comes in floods."""
+        metrics.refused.labels("429").inc()
+        self._handlingRequest = True  # what follows is nobody's request
+        self.setRawMode()
+        after = math.ceil(over.retry_after)
+        head = f"HTTP/1.1 429 Too Many Requests\r\nRetry-After: {after}\r\nContent-Length: 0\r\nConnection: close"
+        self.transport.write(head.encode() + b"\r\n\r\n")
+        self.loseConnection()
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         self._end()
@@ -120,6 +135,18 @@ class Line(_Channel):
         metrics.refused.labels("408").inc()
         self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
         self.timeoutConnection()
+
+
+def waits(headers: Headers) -> Over | None:
+    """Return the limit for a handshake whose session has offended too often.
+
+    The consumer says the same. But what comes before it, a request of Twisted's and a socket of the stock server's,
+    costs many times what this does.
+    """
+    if not headers.hasHeader(b"Upgrade"):
+        return None
+    claim = claim_in({"headers": [(b"cookie", value) for value in headers.getRawHeaders(b"cookie", ())]})
+    return Quotas.current().is_waiting(claim) if claim else None
 
 
 def line_of() -> Any:
@@ -175,18 +202,11 @@ class Request(WebRequest):
         return self.flow
 
     def process(self) -> Any:
-        wrong, is_handshake = self._wrong(), self.requestHeaders.hasHeader(b"Upgrade")
-        if wrong or is_handshake:
+        wrong = self._wrong()
+        if wrong or self.requestHeaders.hasHeader(b"Upgrade"):
             self.channel.persistent = False  # what follows a request that is refused is not taken for the next one
         if wrong:
             self.basic_error(400, b"Bad Request", wrong)
-            return None
-        over = self._over() if is_handshake else None
-        if over is not None:
-            metrics.refused.labels("429").inc()
-            headers = [(b"Retry-After", str(math.ceil(over.retry_after)).encode()), (b"Content-Length", b"0")]
-            self.handle_reply({"type": "http.response.start", "status": 429, "headers": headers})
-            self.handle_reply({"type": "http.response.body"})
             return None
         # Daphne takes the prefix of every address from here, whoever sends it; its option --root-path remains.
         self.requestHeaders.removeHeader(b"daphne-root-path")
@@ -198,14 +218,6 @@ class Request(WebRequest):
             channel.rawDataReceived = upgraded.dataReceived
             channel.requests.clear()  # the two know each other, and nothing will be asked of them any more
         return done
-
-    def _over(self) -> Over | None:
-        """Return the limit for a handshake whose session has offended too often. The consumer says the same, but what
-        comes before it, a socket of the stock server's, costs several times what this does.
-        """
-        cookies = [(b"cookie", value) for value in self.requestHeaders.getRawHeaders(b"cookie", ())]
-        claim = claim_in({"headers": cookies})
-        return Quotas.current().is_waiting(claim) if claim else None
 
     def _wrong(self) -> str:
         """Return what is wrong with the headers; '' where nothing is. The stock server looks for control characters."""

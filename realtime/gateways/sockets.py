@@ -2,42 +2,27 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import reactor
 
 from .. import conf, metrics
 from ..limits import Bucket
 from ..protocol.closing import Close
 from .denial import Denying
 from .flow import Flow, hold_little
+from .turns import FRAMES, Turns
+from .unfinished import Store, Unfinished
 
 WAITING_MESSAGES = 16
 WAITING_BYTES = 16 * 1024
 """What waits for an application; with more the line is not read. The stock server queues all that comes."""
 
-MESSAGE_BYTES_A_SECOND = 1024
-MESSAGE_SECONDS_MORE = 60.0
-"""Each so many bytes of a message give its sender another second beyond ``HANDSHAKE_SECONDS``, and this is the most."""
-
-HELD_BYTES = 2 * 1024 * 1024
-HELD_BYTES_OF_ONE = 4 * 1024
-"""What a process holds of messages that are not complete, of all sockets together; beyond it a socket that brings more,
-and has brought this much of its message, is closed with 1013."""
-
-
 ASIDE = (9, 10)
 """Pings and pongs. A line that is full keeps the last of each and sends it when it takes more."""
-
-
-def time_of(held: int, seconds: float) -> float:
-    """Return in how many seconds a message must be whole, of which ``held`` bytes are here.
-
-    >>> [time_of(held, 10.0) for held in (0, 1, 64 * 1024, 10**9)]
-    [10.0, 10.0009765625, 70.0, 70.0]
-    """
-    return seconds + min(held / MESSAGE_BYTES_A_SECOND, MESSAGE_SECONDS_MORE)
 
 
 def paced(application: Any) -> Any:
@@ -48,7 +33,9 @@ def paced(application: Any) -> Any:
 
         async def take() -> Any:
             message = await receive()
-            protocol.taken(message)
+            if message["type"] == "websocket.receive":
+                await protocol.turns.wait()
+                protocol.taken(message)
             return message
 
         await application(scope, take if isinstance(protocol, Socket) else receive, send)
@@ -67,17 +54,18 @@ class Socket(Denying, WebSocketProtocol):
     inside_message = False
     current_frame: Any = None  # autobahn sets both when the socket is open
     _waiting_messages = _waiting_bytes = 0
-    _is_deaf = False
+    _taken_frames = 0
+    """Frames that were taken in this turn."""
+    _waits_for_turn = _is_paused = _is_deaf = False
+    turns: ClassVar[Turns] = Turns(partial(reactor.callLater, 0))  # type: ignore[attr-defined]
     _said_since = 0
     """Bytes that came after the close frame that was sent to him."""
-    _began: float | None = None
-    """When the message began that is not complete yet."""
-    _held = 0
-    """Bytes that are here of it."""
     maxMessagePayloadSize: int  # noqa: N815
-    held_by_all = 0
-    holders: "ClassVar[dict[Socket, None]]" = {}
-    """Who holds more than ``HELD_BYTES_OF_ONE``, longest first: he gives way, not who comes."""
+    unfinished: ClassVar[Store] = Store()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._message = Unfinished(self.unfinished)
 
     def onOpen(self) -> None:  # noqa: N802 (autobahn names these)
         super().onOpen()
@@ -107,19 +95,52 @@ class Socket(Denying, WebSocketProtocol):
             super().dataReceived(data)
 
     def consumeData(self) -> None:  # noqa: N802
-        """Take what is here, whenever it came: also that which came behind the handshake."""
+        """Take what is here, whenever it came: also that which came behind the handshake. Much of it takes turns."""
+        if not self._is_up():
+            super().consumeData()
+        elif not self._waits_for_turn:
+            self._waits_for_turn = True
+            self.turns.take(self._take_turn)
+            if self._waits_for_turn:
+                self._pause()
+
+    def _is_up(self) -> bool:
+        return self.state in (self.STATE_OPEN, self.STATE_CLOSING)
+
+    def _take_turn(self) -> None:
+        self._waits_for_turn, self._taken_frames = False, 0
+        if not self._is_up():
+            return
         super().consumeData()
         self._time_message()
+        if self._has_had_its_turn() and self.data and not (self._is_deaf or self._is_full()):
+            self.consumeData()
+        elif not (self._is_deaf or self._is_full()):
+            self._resume()
+
+    def _has_had_its_turn(self) -> bool:
+        return self._taken_frames >= FRAMES and self.current_frame is None
+
+    def _pause(self) -> None:
+        self._is_paused = True
+        self.transport.pauseProducing()
+
+    def _resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self.transport.resumeProducing()
 
     def processData(self) -> bool:  # noqa: N802
         """Take a frame out of what has come, unless the application has enough to do, or nothing more is heard."""
         if self._is_deaf:
             self.data = b""
+        if self._is_deaf or self._is_full() or self._has_had_its_turn():
             return False
-        return not self._is_full() and bool(super().processData())
+        return bool(super().processData())
 
     def onFrameBegin(self) -> None:  # noqa: N802
         """Count what will be no message of its own; beyond the limit hear no more and close with 4429."""
+        self._taken_frames += 1
         is_message = self.current_frame.opcode in (self.MESSAGE_TYPE_TEXT, self.MESSAGE_TYPE_BINARY)
         if not is_message and not self._others.allow(now=time.monotonic()):
             self._shut(Close.LIMITED)
@@ -131,23 +152,11 @@ class Socket(Denying, WebSocketProtocol):
         super().onMessageFrameData(payload)
         if self.failedByMe:
             return  # nothing is held of it
-        self._held += len(payload)
-        Socket.held_by_all += len(payload)
-        if self._held > HELD_BYTES_OF_ONE:
-            Socket.holders.setdefault(self)
-        while Socket.held_by_all > HELD_BYTES and Socket.holders:
-            oldest = next(iter(Socket.holders))
-            oldest._shut(Close.OVERLOADED)
-            oldest._let_go()
-
-    def _let_go(self) -> None:
-        self._began = None
-        Socket.holders.pop(self, None)
-        Socket.held_by_all -= self._held
-        self._held = 0
+        for holder in self._message.hold(len(payload), self):
+            holder._shut(Close.OVERLOADED)
 
     def onClose(self, wasClean: bool, code: Any, reason: Any) -> None:  # noqa: N802, N803
-        self._let_go()
+        self._message.let_go()
         super().onClose(wasClean, self.localCloseCode if self.failedByMe else code, reason)
         if self.flow is not None:
             self.flow.stopProducing()
@@ -159,7 +168,7 @@ class Socket(Denying, WebSocketProtocol):
 
         What is written already may leave; where nobody takes it, the line is cut as soon as after a close of ours.
         """
-        self._let_go()
+        self._message.let_go()
         if self.flow is not None:
             self.flow.stopProducing()
         super().dropConnection(abort)
@@ -190,23 +199,19 @@ class Socket(Denying, WebSocketProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         super().onMessage(payload, isBinary)
-        self._let_go()
+        self._message.let_go()
         self._waiting_messages += 1
         self._waiting_bytes += len(payload)
         if self._is_full():
-            self.transport.pauseProducing()
+            self._pause()
 
     def taken(self, message: Any) -> None:
         """Go on reading: the application has taken ``message``."""
-        if message["type"] != "websocket.receive":
-            return
         was_full = self._is_full()
         self._waiting_messages -= 1
         self._waiting_bytes -= len(message.get("bytes") or message.get("text", "").encode())
-        if was_full and not self._is_full() and self.state in (self.STATE_OPEN, self.STATE_CLOSING):
+        if was_full and not self._is_full() and self._is_up():
             self.consumeData()
-            if not self._is_full():
-                self.transport.resumeProducing()
 
     def _is_full(self) -> bool:
         return self._waiting_messages >= WAITING_MESSAGES or self._waiting_bytes >= WAITING_BYTES
@@ -214,10 +219,7 @@ class Socket(Denying, WebSocketProtocol):
     def _time_message(self) -> None:
         """Start the clock of a message that has begun, and stop it when nothing is begun, or it is we who are late."""
         is_partly_here = self.inside_message or self.current_frame is not None or bool(self.data)
-        if not is_partly_here or self._is_full() or self.state != self.STATE_OPEN:
-            self._began = None
-        elif self._began is None:
-            self._began = time.monotonic()
+        self._message.runs(is_running=is_partly_here and not self._is_full() and self.state == self.STATE_OPEN)
 
     def _shut(self, code: Close) -> None:
         """Close with ``code`` and read nothing more, not even the answer: the line is cut in a second."""
@@ -228,15 +230,14 @@ class Socket(Denying, WebSocketProtocol):
         self.sendCloseFrame(code=int(code))
         self.transport.pauseProducing()
         self.message_data: list[bytes] = []
-        self._let_go()
+        self._message.let_go()
 
     def _max_message_size_exceeded(self, *_: Any) -> None:
         self._shut(Close.TOO_BIG)
 
     def check_timeouts(self) -> None:
         """Leave who began a message and does not end it, and whom the application has not answered in time."""
-        given = time_of(self._held, conf.current().handshake_seconds)
-        if self._began is not None and time.monotonic() - self._began > given:
+        if self._message.is_late(conf.current().handshake_seconds):
             self._shut(Close.SILENT)
         is_late = self.duration() > self.server.websocket_connect_timeout
         if not (is_late and self._turned_away()):

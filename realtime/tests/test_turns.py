@@ -1,0 +1,174 @@
+"""Who says much at once is heard a little at a time, and everybody else in between."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from daphne.ws_protocol import WebSocketFactory
+from twisted.internet.defer import succeed
+from twisted.internet.error import ConnectionDone
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from realtime.gateways.sockets import WAITING_MESSAGES, Socket, paced
+from realtime.gateways.turns import FRAMES, TURNS, Turns
+from tests.wire import PING, frame
+
+ROUND = TURNS * FRAMES
+"""Frames that a round of the loop takes at most."""
+SHAKE = (
+    b"GET /ws/ HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+class Line(StringTransport):
+    """A line that nothing travels on."""
+
+    bufferSize = 0  # noqa: N815 (Twisted names it)
+
+    def getHandle(self) -> None:  # noqa: N802
+        return None
+
+
+class House:
+    """What a socket knows of its server: its application takes what comes, or leaves it where it is."""
+
+    root_path, proxy_forwarded_address_header = "", None
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+        self.is_taking = True
+        self.rounds: deque[Callable[[], None]] = deque()
+        self.turns = Turns(self.rounds.append)
+        self.factory = WebSocketFactory(self)
+
+    def protocol_connected(self, socket: Any) -> None: ...
+
+    def protocol_disconnected(self, socket: Any) -> None: ...
+
+    def log_action(self, *_: Any) -> None: ...
+
+    def create_application(self, socket: Any, scope: Any) -> Any:
+        house = self
+
+        class Queue:
+            def put_nowait(self, message: Any) -> None:
+                if message["type"] == "websocket.receive":
+                    house.heard.append((socket.name, message["text"]))
+                    if house.is_taking:
+                        socket.taken(message)
+
+        return succeed(Queue())
+
+    def open(self, name: str) -> Any:
+        """Return a socket that is open."""
+        socket: Any = Socket()
+        socket.factory, socket.name, socket._raw_query_string = self.factory, name, b""
+        socket.turns = self.turns
+        line = Line()
+        line.registerProducer(line, True)
+        socket.makeConnection(line)
+        socket.dataReceived(SHAKE)
+        socket.serverAccept()
+        assert socket.state == socket.STATE_OPEN
+        return socket
+
+    def go_round(self) -> int:
+        """Let the loop go round once; return how many frames it brought."""
+        before = len(self.heard)
+        for work in [self.rounds.popleft() for _ in range(len(self.rounds))]:
+            work()
+        return len(self.heard) - before
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def texts(many: int) -> bytes:
+    return b"".join(frame(str(number).encode()) for number in range(many))
+
+
+def test_who_says_much_has_many_turns(house: House) -> None:
+    socket, many = house.open("a"), 2 * ROUND + FRAMES + 1
+    socket.dataReceived(texts(many))
+    assert len(house.heard) == ROUND
+    assert socket.transport.producerState == "paused", "what is to come waits where it is"
+    assert [house.go_round() for _ in range(3)] == [ROUND, FRAMES + 1, 0]
+    assert [text for _, text in house.heard] == [str(number) for number in range(many)]
+    assert socket.transport.producerState == "producing"
+
+
+def test_a_round_takes_no_more_of_many_than_of_one(house: House) -> None:
+    for name in "abcdefgh":
+        house.open(name).dataReceived(texts(2 * FRAMES))
+    assert len(house.heard) == ROUND
+    assert [house.go_round() for _ in range(4)] == [ROUND, ROUND, ROUND, 0]
+    assert {name: house.heard.index((name, "0")) for name in "cdefgh"} == {
+        name: ROUND + at * FRAMES for at, name in enumerate("cdefgh")
+    }, "who has had a turn stands behind who has not"
+
+
+def test_what_is_no_message_takes_turns_as_well(house: House) -> None:
+    socket = house.open("a")
+    socket.dataReceived(frame(b"", PING) * (ROUND + 2) + texts(1))
+    assert house.heard == []
+    house.go_round()
+    assert house.heard == [("a", "0")]
+
+
+async def test_an_application_takes_turns_with_what_it_hears(house: House) -> None:
+    """What came is in memory already; what it makes the application do is what takes time."""
+    taken: list[str] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        while True:
+            taken.append((await receive())["text"])
+
+    async def receive() -> Any:
+        return {"type": "websocket.receive", "text": "x"}
+
+    socket = house.open("a")
+    running = asyncio.ensure_future(paced(application)({}, receive, partial(lambda *_: None, socket)))
+    for rounds in range(1, 4):
+        await asyncio.sleep(0)
+        assert len(taken) == TURNS * rounds
+        house.go_round()
+    running.cancel()
+
+
+def test_what_comes_while_a_turn_is_waited_for_stands_behind(house: House) -> None:
+    socket = house.open("a")
+    socket.dataReceived(texts(ROUND + 1))
+    socket.dataReceived(frame(b"later"))  # TLS had it already
+    assert len(house.heard) == ROUND
+    house.go_round()
+    assert [text for _, text in house.heard][-2:] == [str(ROUND), "later"]
+
+
+def test_a_turn_that_comes_after_the_end_takes_nothing(house: House) -> None:
+    socket = house.open("a")
+    socket.dataReceived(texts(2 * ROUND))
+    socket.dropConnection(abort=True)
+    socket.connectionLost(Failure(ConnectionDone()))
+    assert house.go_round() == 0
+
+
+def test_an_application_that_is_behind_decides_when_it_goes_on(house: House) -> None:
+    house.is_taking = False
+    socket = house.open("a")
+    socket.dataReceived(texts(WAITING_MESSAGES + 2))
+    while house.rounds:
+        house.go_round()
+    assert (len(house.heard), socket.transport.producerState) == (WAITING_MESSAGES, "paused")
+    socket.taken({"type": "websocket.receive", "text": "0"})
+    assert (len(house.heard), socket.transport.producerState) == (WAITING_MESSAGES + 1, "paused")
+    house.is_taking = True
+    for text in ("1", "2"):
+        socket.taken({"type": "websocket.receive", "text": text})
+    assert (len(house.heard), socket.transport.producerState) == (WAITING_MESSAGES + 2, "producing")
