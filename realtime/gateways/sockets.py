@@ -57,7 +57,7 @@ class Socket(Denying, WebSocketProtocol):
     _taken_frames = 0
     """Frames that were taken in this turn."""
     _waits_for_turn = _is_paused = _is_deaf = False
-    turns: ClassVar[Turns] = Turns(partial(reactor.callLater, 0))  # type: ignore[attr-defined]
+    turns: ClassVar[Turns] = Turns(partial(reactor.callLater, 0))  # type: ignore[arg-type]
     _said_since = 0
     """Bytes that came after the close frame that was sent to him."""
     maxMessagePayloadSize: int  # noqa: N815
