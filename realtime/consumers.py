@@ -2,19 +2,14 @@
 
 import asyncio
 import logging
-import math
 import time
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import parse_qs
 
-from channels.consumer import get_handler_name
-from channels.exceptions import StopConsumer
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
 
 from . import conf, metrics
-from .address import address_in
 from .credentials import claim_without_ticket, is_unambient, ticket_in
 from .feeds import Feed, Viewer, feed_named
 from .gateways.base import Dialect
@@ -22,97 +17,19 @@ from .hub import Hub
 from .identity import Claim
 from .limits import Bucket
 from .member import Member
-from .protocol.closing import OFFENCES, Close
+from .protocol.closing import Close
 from .protocol.messages import Auth, BadFrame, NotAFrame, TooBig, goodbye, heard, spoken
-from .quotas import Over, Place, Quotas
+from .quotas import Over, Quotas
+from .refusals import RefusingConsumer
 from .tasks import failed
 
 logger = logging.getLogger("realtime.consumers")
 
-DENIAL = "websocket.http.response"
-"""ASGI's extension that lets an application answer a handshake with a status of its choice."""
+WATCHED = 10
+"""The part of ``INBOUND_BURST`` that somebody has whose offences are not forgotten yet."""
 
 NOISE = 9
 """How many frames more a frame counts for which is none of the protocol's."""
-
-
-class RefusingConsumer(AsyncWebsocketConsumer):
-    """Closes with 4404 whatever comes: what is not there and what is not yours look the same."""
-
-    channel_layer_alias = ""  # the hub listens for all: no channel, and no SUBSCRIBE, a socket
-    _place: Place | None = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
-        """Whatever ends it, a cancelled task and an error too: it leaves."""
-        try:
-            return await super().__call__(scope, receive, send)
-        finally:
-            self.leave()
-
-    async def dispatch(self, message: Any) -> None:
-        """Call what handles ``message``. The stock way looks in a thread for old connections first, for each frame; a
-        consumer that reads the database itself does so with ``database_sync_to_async``, which looks as well.
-        """
-        handler = getattr(self, get_handler_name(message), None)
-        await (super().dispatch if handler is None else handler)(message)
-
-    def leave(self) -> None:
-        """Forget the socket, and give its place back."""
-        if self._place is not None:
-            self._place.leave()
-
-    async def connect(self) -> None:
-        started = time.monotonic()
-        await self.arrive()
-        await self.accept()
-        await self.refuse(Close.NOT_FOUND, started)
-
-    async def arrive(self) -> None:
-        """Take a place among the strangers of this address; deny the handshake with 429 where there is none.
-
-        A server without the extension for it, such as Daphne's own, says 403.
-        """
-        found = await Quotas.current().arrive(address_in(self.scope))
-        if not isinstance(found, Place):
-            await self._deny(found)
-        self._place = found
-
-    async def _deny(self, over: Over) -> NoReturn:
-        metrics.refused.labels("429").inc()
-        if DENIAL in (self.scope.get("extensions") or {}):
-            send: Any = self.base_send
-            headers = [(b"retry-after", str(math.ceil(over.retry_after)).encode())]
-            await send({"type": f"{DENIAL}.start", "status": 429, "headers": headers})
-            await send({"type": f"{DENIAL}.body", "body": b""})
-        else:
-            await self.close()
-        raise StopConsumer
-
-    async def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Close the socket, and remember it when it is for what its client sent."""
-        self._judge(code)
-        await self._close(code, reason)
-
-    def _judge(self, code: int | None) -> None:
-        if code in OFFENCES and self._place is not None:
-            self._place.offend()
-
-    async def _close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Close; autobahn takes a plain integer only. One that its peer has just left is closed already."""
-        try:
-            await super().close(None if code is None else int(code), reason)
-        except (OSError, RuntimeError) as error:  # uvicorn raises
-            logger.debug("a close came too late for its socket: %s", error)
-
-    async def refuse(self, code: Close, started: float) -> None:
-        """Close with ``code`` at a fixed time after ``started``, so that the time tells nothing either (I20)."""
-        metrics.refused.labels(str(code.value)).inc()
-        await asyncio.sleep(max(0.0, started + conf.current().refusal_seconds - time.monotonic()))
-        await self._close(code)
-
-    async def websocket_disconnect(self, message: Any) -> None:
-        self._judge(message.get("code"))
-        raise StopConsumer
 
 
 class SyncConsumer(RefusingConsumer):
@@ -139,13 +56,13 @@ class SyncConsumer(RefusingConsumer):
         A client of the sync dialect that shows nothing has ``auth_seconds`` to say who it is.
         """
         started = time.monotonic()
-        settings, ticket = conf.current(), ticket_in(self.scope)
+        ticket = ticket_in(self.scope)
         claim = None if ticket else claim_without_ticket(self.scope)
         over = Quotas.current().is_waiting(claim) if claim else None
         if over is not None:
             await self._deny(over)
         await self.arrive()
-        self._inbound = Bucket(rate=settings.inbound_rate, burst=settings.inbound_burst, now=started)
+        self._limit(1)
         self._feed = feed_named(self.feed_name)
         protocol = f"{self._feed.name}-sync.v1"
         self._speaks = protocol in self.scope.get("subprotocols", ())
@@ -154,9 +71,15 @@ class SyncConsumer(RefusingConsumer):
             await self._end(Close.OVERLOADED)
             return
         if not ticket and claim is None and self._speaks and not is_unambient(self.scope):
-            self._nobody_yet = asyncio.get_running_loop().call_later(settings.auth_seconds, self._nobody_came)
+            self._nobody_yet = asyncio.get_running_loop().call_later(conf.current().auth_seconds, self._nobody_came)
         else:
             await self._open(ticket, claim, started)
+
+    def _limit(self, part: int) -> None:
+        """Take from now on what limits allow, of frames at once a ``part``."""
+        settings = conf.current()
+        burst = settings.inbound_burst / part
+        self._inbound = Bucket(rate=settings.inbound_rate, burst=burst, now=time.monotonic())
 
     def _nobody_came(self) -> None:
         if self._nobody_yet is not None:
@@ -176,6 +99,8 @@ class SyncConsumer(RefusingConsumer):
             failed("who opens a socket", error)
             await self.refuse(Close.INTERNAL, started)
             return
+        if self._place is not None and self._place.is_watched:
+            self._limit(WATCHED)
         if over is not None:
             await self._say_goodbye(Close.LIMITED, over)
             await self.refuse(Close.LIMITED, started)

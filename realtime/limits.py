@@ -1,6 +1,7 @@
 """Rules of limits: time comes in as an argument, and nothing here knows a network."""
 
 from collections import OrderedDict
+from random import Random
 
 
 class Bucket:
@@ -47,6 +48,7 @@ class Rates:
 
     def __init__(self) -> None:
         self._back: OrderedDict[str, float] = OrderedDict()
+        self._random = Random()
         self.forgotten = 0
         """Names that gave way."""
 
@@ -62,14 +64,25 @@ class Rates:
         interval = 1 / max(rate, 0.001)
         return max(0.0, self._back.get(name, now) + interval - now - burst * interval)
 
-    def wait(self, name: str, *, rate: float, burst: int, names: int, now: float) -> float:
-        """Take one turn of ``name``; return 0, or the seconds until it has one again. ``names`` are kept at most."""
+    def wait(self, name: str, *, rate: float, burst: int, names: int, now: float, spread: float = 0.0) -> float:
+        """Take one turn of ``name``; return 0, or the seconds until it has one again. ``names`` are kept at most.
+
+        Whose last turn it is waits up to ``spread`` turns longer, by chance: who ran out of them together with others
+        does not come back together with them.
+
+        >>> rates = Rates()
+        >>> _ = [rates.wait(n, rate=1, burst=1, names=9, now=0, spread=1) for n in "abc"]
+        >>> len({rates.due(n, rate=1, burst=1, now=0) for n in "abc"})
+        3
+        """
         interval = 1 / max(rate, 0.001)
         back = max(now, self._back.get(name, now)) + interval
         wait = back - now - burst * interval
         if wait > 1e-9:
             self._back.move_to_end(name)
             return wait
+        if wait + interval > 1e-9:
+            back += interval * self._random.uniform(0, spread)
         self._back[name] = back
         self._back.move_to_end(name)
         while len(self._back) > names:

@@ -20,6 +20,9 @@ from .identity import Claim
 from .limits import Rates
 from .tally import Tally
 
+SPREAD = 1.0
+"""Up to how many turns longer somebody waits who has no offence left: many were put out at one time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Over:
@@ -42,6 +45,8 @@ class Place:
     def __init__(self, quotas: "Quotas", address: str, *, is_free: bool) -> None:
         self.lease, self.keys, self.address, self.is_free = quotas.new_lease(), list[str](), address, is_free
         self._quotas, self._has_offended = quotas, False
+        self.is_watched = False
+        """Whether it is somebody's whose offences are not forgotten yet."""
         quotas.places += 1
         self._end = weakref.finalize(self, quotas.left_soon, self.lease, self.keys)
         self._end.atexit = False
@@ -169,6 +174,7 @@ class Quotas:
         if over is not None:
             return _refused(over)
         if self._offences.owes(user, now=time.monotonic()):  # he comes one at a time until it is forgotten
+            place.is_watched = True
             self.offended(filter(None, (user, _session(claim) if claim else "")))
         self._put_back(place, strangers)
         if claim is not None and claim.session:
@@ -183,7 +189,7 @@ class Quotas:
         rate, burst, names = limits.offences_rate, limits.offences_burst, limits.addresses_at_most
         for key in keys:
             if not key.startswith("address:"):
-                self._offences.wait(key, rate=rate, burst=burst, names=names, now=time.monotonic())
+                self._offences.wait(key, rate=rate, burst=burst, names=names, now=time.monotonic(), spread=SPREAD)
 
     def _is_waiting(self, key: str) -> Over | None:
         limits = conf.current().limits

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from .consumers import RefusingConsumer, SyncConsumer
+from .consumers import SyncConsumer
 from .feeds import all_feeds
+from .refusals import RefusingConsumer
 
 
 def _address(pattern: str, consumer: Any) -> URLPattern:

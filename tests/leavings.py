@@ -9,7 +9,6 @@ from collections import Counter
 from typing import Any
 
 from gameBoosterss.asgi import application as marketplace
-from realtime.consumers import RefusingConsumer
 from realtime.gateways.base import Dialect
 from realtime.gateways.requests import Line
 from realtime.gateways.sockets import Socket
@@ -17,6 +16,7 @@ from realtime.member import Member
 from realtime.protocol.outbox import Outbox
 from realtime.protocol.session import Session
 from realtime.quotas import Place
+from realtime.refusals import RefusingConsumer
 
 LOOKED_FOR = (Socket, Line, RefusingConsumer, Dialect, Member, Session, Outbox, Place)
 

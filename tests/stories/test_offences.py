@@ -15,7 +15,7 @@ from tests.engines import child_environment, own_valkey
 from tests.knocking import SYNC, asked, code_of, entered
 from tests.people import cast
 from tests.server import PATIENCE, Server, running, session_of
-from tests.wire import BINARY, CLOSE, Frames, frame, handshake, spoken
+from tests.wire import BINARY, CLOSE, TEXT, Frames, frame, handshake, spoken
 
 NEVER = 0.001
 ORDERS = "/ws/orders/"
@@ -86,6 +86,19 @@ async def test_who_offends_again_and_again_has_to_wait(strict: Server, way: str)
     reply = await asked(strict, order, people.client, at="192.0.2.1")
     assert (reply.status, reply.json()["error"]["code"]) == (429, "too_many")
     assert await let_in(strict, people.booster) == 0, "nobody else waits, from the same address either"
+
+
+async def test_who_has_offended_may_say_a_tenth_at_once(strict: Server) -> None:
+    people = await sync_to_async(cast)()
+    pings = frame(b'{"type":"ping","n":1}') * 300
+    heard = []
+    for user in (people.client, people.client, people.booster):
+        session = await sync_to_async(session_of)(user)
+        _, body = await spoken(strict, handshake(strict, ORDERS, session=session, protocol=SYNC), pings)
+        frames = list(Frames().feed(body))
+        heard.append(sum(b'"pong"' in data for opcode, data in frames if opcode == TEXT))
+        assert [int.from_bytes(data[:2]) for opcode, data in frames if opcode == CLOSE] == [4429]
+    assert heard == [250, 25, 250], "nobody else is held to it"
 
 
 async def test_the_rest_does_not_count(strict: Server) -> None:
