@@ -1,10 +1,10 @@
 """What a handshake or a request brings to say who it is: a ticket, or what one of ``AUTHENTICATORS`` knows to read."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from functools import cache
 from typing import Any, ClassVar, Protocol
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from . import bearer, conf, identity
 from .identity import Claim, accounts
+from .middleware import Middleware
 
 TICKET = "ticket."
 Scope = Mapping[str, Any]
@@ -106,7 +107,7 @@ def _authenticators(paths: tuple[str, ...]) -> tuple[Authenticator, ...]:
     return tuple(import_string(path)() for path in paths)
 
 
-class CredentialsMiddleware:
+class CredentialsMiddleware(Middleware):
     """A request under ``TOKEN_PATHS`` with a proof that no browser adds by itself is made by whom it stands for; by
     nobody when it is bad.
 
@@ -115,14 +116,6 @@ class CredentialsMiddleware:
     of another site can make a browser send such a proof, so the request needs no CSRF token; the session's cookie
     beside it does not count.
     """
-
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         sent = request.headers.items()

@@ -3,11 +3,12 @@
 SQLite takes both, so a project that is tried on it alone does not notice.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
+
+from .middleware import Middleware
 
 NUL = "\x00"
 
@@ -21,7 +22,7 @@ def can_be_stored(text: str) -> bool:
     return NUL not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-class TextMiddleware:
+class TextMiddleware(Middleware):
     """No cookie and no query that a view reads holds what no database can: such a cookie was not sent, and such a query
     is answered with 400.
 
@@ -30,23 +31,9 @@ class TextMiddleware:
     views' own: what is no key is missing there like any other.
     """
 
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
-
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         refusal = _refusal(request)
-        if refusal is None:
-            return self.get_response(request)
-        return _given(refusal) if self._is_async else refusal
-
-
-async def _given(answer: HttpResponseBase) -> HttpResponseBase:
-    return answer
+        return self.get_response(request) if refusal is None else self.given(refusal)
 
 
 def _refusal(request: HttpRequest) -> HttpResponseBase | None:
