@@ -2,6 +2,8 @@
 
 The keys are named; a token says by ``kid`` which one signed it. The first signs, the others are taken: put a new key in
 front, and take the old one away when its tokens have expired. None lasts longer than ``TOKEN_DAYS_AT_MOST``.
+
+With the claim ``scope: "read"`` a token reads only; without ``scope`` it does what its account may.
 """
 
 import time
@@ -20,10 +22,11 @@ ALGORITHM = "HS256"
 MOST_CHARS = 4096
 """Longer text is no token."""
 DAY = 24 * 3600
+READ = "read"
 
 
-def issue(user: Any, lifetime: timedelta, *, now: float | None = None) -> str:
-    """Return a token for ``user``; it ends after ``lifetime``, and with the user's password.
+def issue(user: Any, lifetime: timedelta, *, reads_only: bool = False, now: float | None = None) -> str:
+    """Return a token for ``user``, or for his eyes only; it ends after ``lifetime``, and with the user's password.
 
     Raises ``NoTokenKey`` where no key is set, and ``TokenTooLong`` for a lifetime above ``TOKEN_DAYS_AT_MOST``.
     """
@@ -39,6 +42,7 @@ def issue(user: Any, lifetime: timedelta, *, now: float | None = None) -> str:
         "iat": int(began),
         "exp": int(began + lifetime.total_seconds()),
         "fpr": proof_of(user),
+        **({"scope": READ} if reads_only else {}),
     }
     return jwt.encode({"alg": ALGORITHM, "kid": name}, claims, OctKey.import_key(secret))
 
@@ -62,7 +66,11 @@ def _claim(token: str) -> Claim | None:
     until = int(read.claims["exp"])
     if _lasts_too_long(until, read.claims.get("iat"), now=time.time()):
         return None
-    return Claim(account=str(read.claims["sub"]), proof=str(read.claims.get("fpr", "")), until=until)
+    scope = read.claims.get("scope")
+    if scope not in (None, READ):  # narrowed, we do not know to what
+        return None
+    proof = str(read.claims.get("fpr", ""))
+    return Claim(account=str(read.claims["sub"]), proof=proof, until=until, reads_only=scope == READ)
 
 
 def _lasts_too_long(until: int, since: Any, *, now: float) -> bool:

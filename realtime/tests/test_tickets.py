@@ -1,7 +1,6 @@
 """Tickets and bearer tokens: who shows one is let in as who it was made for, while he may (PROTOCOL §6)."""
 
 import asyncio
-import time
 from base64 import b64encode
 from datetime import timedelta
 from typing import Any
@@ -17,8 +16,8 @@ from joserfc.jwk import OctKey
 from pytest_django import Settings
 
 from realtime import bearer, tickets
-from realtime.exceptions import NoTokenKey, TokenTooLong
-from realtime.identity import Claim, claim_of, proof_of
+from realtime.exceptions import NoTokenKey
+from realtime.identity import Claim, claim_of
 from realtime.models import Ticket
 from realtime.testing import connect_as
 from realtime.tests.asking import browser
@@ -235,40 +234,6 @@ def test_without_a_key_no_token_is_issued_and_none_is_taken(settings: Settings) 
     with pytest.raises(NoTokenKey, match="TOKEN_KEYS"):
         bearer.issue(user(), timedelta(minutes=1))
     assert bearer.claim_in(forged(user(), "k" * 64, kid="new")) is None
-
-
-DAY = 24 * 3600
-
-
-def signed(person: Any, **claims: Any) -> str:
-    """Return a token of our key for ``claims``, as an older version or another program signs it."""
-    told = {"sub": str(person.pk), "fpr": proof_of(person), **claims}
-    return jwt.encode({"alg": "HS256", "kid": "new"}, told, OctKey.import_key(KEYS["new"]))
-
-
-async def test_no_token_is_issued_or_taken_that_lasts_longer_than_tokens_may(settings: Settings) -> None:
-    settings.REALTIME = {**settings.REALTIME, "TOKEN_KEYS": KEYS, "TOKEN_DAYS_AT_MOST": 90}
-    record = await sync_to_async(delivery)()
-    person, now = record.sender, int(time.time())
-    with pytest.raises(TokenTooLong, match="90 days at most"):
-        await sync_to_async(bearer.issue)(person, timedelta(days=90, seconds=1))
-    longest = await sync_to_async(bearer.issue)(person, timedelta(days=90))
-    for token in (
-        longest,
-        signed(person, iat=now - 80 * DAY, exp=now + 10 * DAY),
-        signed(person, exp=now + 89 * DAY),
-    ):
-        async with connect_as(None, address(record), bearer=token) as socket:
-            await socket.next()
-    for token in (
-        signed(person, iat=now - 80 * DAY, exp=now + 11 * DAY),
-        signed(person, exp=now + 91 * DAY),
-        signed(person, iat=now - DAY, exp=2**63),
-        signed(person, iat=now - DAY, exp=float("inf")),
-    ):
-        assert await code_of(record, bearer=token) == 4401
-    settings.REALTIME = {**settings.REALTIME, "TOKEN_DAYS_AT_MOST": 30}
-    assert await code_of(record, bearer=longest) == 4401, "the setting of now counts"
 
 
 # -- Over HTTP.

@@ -18,6 +18,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--days", type=float, default=30.0, help="how long it lasts (30); at most TOKEN_DAYS_AT_MOST"
         )
+        parser.add_argument("--read-only", action="store_true", help="it opens sockets and GETs, and does nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         model = get_user_model()
@@ -27,7 +28,8 @@ class Command(BaseCommand):
         if not options["days"] > 0:
             raise CommandError("--days is more than 0.")
         try:
-            self.stdout.write(bearer.issue(user, timedelta(days=options["days"])))
+            lifetime = timedelta(days=options["days"])
+            self.stdout.write(bearer.issue(user, lifetime, reads_only=options["read_only"]))
         except NoTokenKey as error:
             raise CommandError(f"There is no key to sign it with: {error}.") from error
         except (TokenTooLong, OverflowError) as error:
