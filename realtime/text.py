@@ -3,9 +3,9 @@
 SQLite takes both, so a project that is tried on it alone does not notice.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable, Mapping
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, JsonResponse, parse_cookie
 from django.http.response import HttpResponseBase
 
 from .middleware import Middleware
@@ -20,6 +20,23 @@ def can_be_stored(text: str) -> bool:
     (True, False, False)
     """
     return NUL not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def storable(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    r"""Return the headers of an ASGI scope without the cookies that no database can be asked for.
+
+    >>> storable([(b"cookie", rb'a=1; b="\000"; c=2'), (b"host", b"example.org")])
+    [(b'cookie', b'a=1; c=2'), (b'host', b'example.org')]
+    """
+    return [(name, _storable_cookies(value) if name == b"cookie" else value) for name, value in headers]
+
+
+def _storable_cookies(sent: bytes) -> bytes:
+    return b";".join(part for part in sent.split(b";") if _are_storable(parse_cookie(part.decode("latin-1"))))
+
+
+def _are_storable(cookies: Mapping[str, str]) -> bool:
+    return all(can_be_stored(name + value) for name, value in cookies.items())
 
 
 class TextMiddleware(Middleware):
