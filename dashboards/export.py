@@ -8,7 +8,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from dashboards.timeline import Reader, batches_for, who
+from dashboards.timeline import CutOff, Reader, batches_for, who
 from realtime.history import Change, Entry, Wanted
 
 COLUMNS = (
@@ -36,33 +36,50 @@ def cell(value: Any) -> str:
 
 
 def as_csv(reader: Reader, wanted: Wanted, still: Still) -> Iterator[str]:
-    """Yield a table with a row for each changed field; a version without any has one row with an empty field."""
+    """Yield a table with a row for each changed field; a version without any has one row with an empty field.
+
+    A last row of the kind ``cut off`` says that there is more, and in ``reason`` how to go on.
+    """
     yield _table([COLUMNS])
-    for entries, names in batches_for(reader, wanted, still):
-        rows = []
-        for entry in entries:
-            head = {**_head(entry), "name": who(entry.actor, names)}
-            for change in entry.changes or (Change("", None, None, was_seen=False),):
-                row = {**head, "field": change.field, "before": change.before, "after": change.after}
-                rows.append([cell(row[column]) for column in COLUMNS])
-        yield _table(rows)
+    try:
+        for entries, names in batches_for(reader, wanted, still):
+            yield _table(row for entry in entries for row in _rows(entry, who(entry.actor, names)))
+    except CutOff as cut:
+        said = {"kind": "cut off", "reason": str(cut)}
+        yield _table([[said.get(column, "") for column in COLUMNS]])
+
+
+def _rows(entry: Entry, name: str) -> Iterator[list[str]]:
+    head = {**_head(entry), "name": name}
+    for change in entry.changes or (Change("", None, None, was_seen=False),):
+        row = {**head, "field": change.field, "before": change.before, "after": change.after}
+        yield [cell(row[column]) for column in COLUMNS]
 
 
 def as_json(reader: Reader, wanted: Wanted, still: Still) -> Iterator[str]:
-    """Yield one object; ``before`` is missing from a change where the reader does not know it."""
+    """Yield one object; ``before`` is missing from a change where the reader does not know it.
+
+    ``cut_off`` is the last key: null, or that there is more, and how to go on.
+    """
     head = {"order_id": reader.order_id, "audience": reader.audience, "masked": reader.masked}
     yield json.dumps(head)[:-1] + ', "entries": ['
-    comma = ""
-    for entries, names in batches_for(reader, wanted, still):
-        for entry in entries:
-            changes = [
-                {"field": change.field, **({"before": change.before} if change.was_seen else {}), "after": change.after}
-                for change in entry.changes
-            ]
-            row = {**_head(entry), "name": who(entry.actor, names), "changes": changes}
-            yield comma + json.dumps(row, ensure_ascii=False)
-            comma = ","
-    yield "]}\n"
+    comma, cut_off = "", None
+    try:
+        for entries, names in batches_for(reader, wanted, still):
+            for entry in entries:
+                yield comma + json.dumps(_object(entry, who(entry.actor, names)), ensure_ascii=False)
+                comma = ","
+    except CutOff as cut:
+        cut_off = str(cut)
+    yield f'], "cut_off": {json.dumps(cut_off)}}}\n'
+
+
+def _object(entry: Entry, name: str) -> dict[str, Any]:
+    changes = [
+        {"field": change.field, **({"before": change.before} if change.was_seen else {}), "after": change.after}
+        for change in entry.changes
+    ]
+    return {**_head(entry), "name": name, "changes": changes}
 
 
 async def streamed(parts: Iterator[str]) -> AsyncIterator[str]:

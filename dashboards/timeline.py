@@ -39,6 +39,14 @@ FIELD_KINDS = {
 }
 
 
+class CutOff(Exception):
+    """There is more of the history, ``below`` a version or all of it, and its reader may not read it now."""
+
+    def __init__(self, below: int | None) -> None:
+        what = "This is not all" if below is None else f"This is not all: versions below {below} are missing"
+        super().__init__(f"{what}. You were logged out, or may not read it any more. Log in and download it again.")
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """What changed, in words; ``was_seen``: ``before`` is known to the reader."""
@@ -207,7 +215,7 @@ def _rows(reader: Reader, frame: Frame, changed: set[str]) -> list[tuple[str, st
 def batches_for(
     reader: Reader, wanted: Wanted, still: Callable[[], bool] = lambda: True
 ) -> Iterator[tuple[list[Entry], Mapping[str, str]]]:
-    """Yield all entries, newest first, in batches with the names of who acted; ends when the order is lost.
+    """Yield all entries, newest first, in batches with the names of who acted; raise ``CutOff`` when the order is lost.
 
     A file may take its reader minutes: ``still`` says before each batch whether he is who he was.
     """
@@ -215,11 +223,12 @@ def batches_for(
     while still():
         found = history.timeline(reader.topic, reader.viewer, wanted=wanted, below=below, limit=history.MOST)
         if found is None:
-            return
+            break
         yield found.entries, names_of({entry.actor for entry in found.entries})
         below = found.older
         if below is None:
             return
+    raise CutOff(below)
 
 
 def names_of(actors: Collection[str]) -> dict[str, str]:

@@ -43,6 +43,7 @@ if not DEBUG and (not ACCOUNT_KEYS or DEVELOPMENT_ACCOUNT_KEY in ACCOUNT_KEYS.va
         "Make one: python -c \"from cryptography.fernet import Fernet as F; print('a:' + F.generate_key().decode())\".",
     )
 ACCOUNT_DAYS = env.number("ACCOUNT_DAYS", default=7)  # after the end of an order, until vault_erase erases
+ADDRESS_DAYS = env.number("ADDRESS_DAYS", default=90)  # of who read it, and of failed log-ins: the same command
 
 # -- Apps. The order is that of the floors, ground floor last.
 INSTALLED_APPS = [

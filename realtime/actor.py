@@ -6,9 +6,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+
+from .middleware import Middleware
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +66,11 @@ def _of_request(request: HttpRequest) -> Actor:
     return Actor(name, "http", request.headers.get("X-Request-ID", "")[:100])
 
 
-class ActorMiddleware:
+class ActorMiddleware(Middleware):
     """Events written by a view carry the user of the request. Stands after ``AuthenticationMiddleware``."""
 
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
-
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self._is_async:
+        if self.is_async:
             return self._async_call(request)
         with acting(partial(_of_request, request)):
             return self.get_response(request)

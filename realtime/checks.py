@@ -5,6 +5,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import FieldDoesNotExist
@@ -16,6 +17,7 @@ from .brokers.base import Broker
 from .capture import inspection
 from .capture.base import by_triggers
 from .feeds import Feed, Many, Record, Slot, all_feeds
+from .text import TextMiddleware
 
 
 @register("realtime")
@@ -111,6 +113,29 @@ def check_proxies(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
     message = "There is a proxy, and REALTIME['TRUSTED_PROXIES'] does not name it: everybody seems to come from it."
     hint = "Name its address or network, or 'unix': else all clients share the limits and the log-in tries of one."
     return [checks.Warning(message, hint=hint, id="realtime.W005")]
+
+
+@register("realtime")
+def check_middleware(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """W006 nothing stands between a stranger's cookie and the sessions, which ask the database for it."""
+    sessions, text = _place_of(SessionMiddleware), _place_of(TextMiddleware)
+    if sessions is None or (text is not None and text < sessions):
+        return []
+    what = "is missing from MIDDLEWARE" if text is None else "stands behind SessionMiddleware"
+    hint = "Put it in front of SessionMiddleware: a cookie with a NUL is an error of the database (500) otherwise."
+    return [checks.Warning(f"realtime.text.TextMiddleware {what}.", hint=hint, id="realtime.W006")]
+
+
+def _place_of(kind: type) -> int | None:
+    """Return where ``kind``, or a class made of it, stands first in MIDDLEWARE."""
+    for place, path in enumerate(settings.MIDDLEWARE):
+        try:
+            found = import_string(path)
+        except ImportError:  # Django says so when it starts to serve
+            continue
+        if isinstance(found, type) and issubclass(found, kind):
+            return place
+    return None
 
 
 @register(Tags.models)

@@ -96,6 +96,8 @@ class Settings:
     """Dotted paths of classes that read a proof out of a handshake or a request; the first that finds one decides."""
     token_keys: dict[str, str] = field(default_factory=dict)
     """Keys of bearer tokens, by name: the first signs, all are taken. None: no token is taken."""
+    token_days_at_most: float = 90.0
+    """Days that a bearer token lasts at most: none is issued for longer, and none taken, whoever issued it."""
     token_paths: tuple[str, ...] = ()
     """Beginnings of addresses, such as ``/api/``, whose requests may rest on a token or another proof that no browser
     adds by itself. None: only sockets may."""

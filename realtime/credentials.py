@@ -1,20 +1,23 @@
 """What a handshake or a request brings to say who it is: a ticket, or what one of ``AUTHENTICATORS`` knows to read."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from functools import cache
 from typing import Any, ClassVar, Protocol
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest
+from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
-from . import bearer, conf, identity
+from . import bearer, conf, identity, metrics
 from .identity import Claim, accounts
+from .middleware import Middleware
 
 TICKET = "ticket."
+LOOKING = ("GET", "HEAD", "OPTIONS")
+"""The methods of who only looks, by RFC 9110: what else a request does, it does something."""
 Scope = Mapping[str, Any]
 
 
@@ -106,23 +109,15 @@ def _authenticators(paths: tuple[str, ...]) -> tuple[Authenticator, ...]:
     return tuple(import_string(path)() for path in paths)
 
 
-class CredentialsMiddleware:
+class CredentialsMiddleware(Middleware):
     """A request under ``TOKEN_PATHS`` with a proof that no browser adds by itself is made by whom it stands for; by
     nobody when it is bad.
 
     Elsewhere such a proof says nothing: who has a token of somebody's has his API, and not his pages nor the admin
     site, where no second proof and no CSRF token would be asked for. Stands after ``AuthenticationMiddleware``. No page
     of another site can make a browser send such a proof, so the request needs no CSRF token; the session's cookie
-    beside it does not count.
+    beside it does not count. A proof that reads only is refused where something is done (403).
     """
-
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         sent = request.headers.items()
@@ -130,8 +125,19 @@ class CredentialsMiddleware:
         is_taken = request.path_info.startswith(tuple(conf.current().token_paths))
         shown = shown_in(scope) if is_taken else None
         if shown is not None and not shown.is_ambient:
-            _rest_on(shown.claim(scope), request)
+            claim = shown.claim(scope)
+            if claim is not None and claim.reads_only and request.method not in LOOKING:
+                return self.given(_refused())
+            _rest_on(claim, request)
         return self.get_response(request)
+
+
+def _refused() -> HttpResponseBase:
+    metrics.refused.labels("403").inc()
+    message = f"This token reads only. Use {', '.join(LOOKING)}, or a token without that scope."
+    answer = JsonResponse({"error": {"code": "read_only", "message": message}}, status=403)
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 def _rest_on(claim: Claim | None, request: Any) -> None:

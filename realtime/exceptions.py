@@ -25,5 +25,9 @@ class NoTokenKey(RealtimeError):
     """There is no key to sign a bearer token with; says which setting to give one."""
 
 
+class TokenTooLong(RealtimeError):
+    """A bearer token was asked for that would last longer than tokens may; says how long they may."""
+
+
 class BadFilter(RealtimeError):
     """A board was asked for by something that is no filter, or no value of it; says what may be asked."""

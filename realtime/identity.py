@@ -26,12 +26,14 @@ class Claim:
     """The key of a session; or the text of an account's key, with the hash that changes with its password.
 
     ``until``, seconds since 1970: a token's end, and then ``proof`` may be empty, if its issuer gave none.
+    ``reads_only``: it stands for the account where somebody looks, and for nothing that he does.
     """
 
     session: str = ""
     account: str = ""
     proof: str = ""
     until: int = 0
+    reads_only: bool = False
 
 
 def claim_in(scope: Mapping[str, Any]) -> Claim | None:

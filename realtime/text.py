@@ -3,11 +3,12 @@
 SQLite takes both, so a project that is tried on it alone does not notice.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Iterable, Mapping
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, JsonResponse, parse_cookie
 from django.http.response import HttpResponseBase
+
+from .middleware import Middleware
 
 NUL = "\x00"
 
@@ -21,7 +22,24 @@ def can_be_stored(text: str) -> bool:
     return NUL not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-class TextMiddleware:
+def storable(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    r"""Return the headers of an ASGI scope without the cookies that no database can be asked for.
+
+    >>> storable([(b"cookie", rb'a=1; b="\000"; c=2'), (b"host", b"example.org")])
+    [(b'cookie', b'a=1; c=2'), (b'host', b'example.org')]
+    """
+    return [(name, _storable_cookies(value) if name == b"cookie" else value) for name, value in headers]
+
+
+def _storable_cookies(sent: bytes) -> bytes:
+    return b";".join(part for part in sent.split(b";") if _are_storable(parse_cookie(part.decode("latin-1"))))
+
+
+def _are_storable(cookies: Mapping[str, str]) -> bool:
+    return all(can_be_stored(name + value) for name, value in cookies.items())
+
+
+class TextMiddleware(Middleware):
     """No cookie and no query that a view reads holds what no database can: such a cookie was not sent, and such a query
     is answered with 400.
 
@@ -30,23 +48,9 @@ class TextMiddleware:
     views' own: what is no key is missing there like any other.
     """
 
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
-
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         refusal = _refusal(request)
-        if refusal is None:
-            return self.get_response(request)
-        return _given(refusal) if self._is_async else refusal
-
-
-async def _given(answer: HttpResponseBase) -> HttpResponseBase:
-    return answer
+        return self.get_response(request) if refusal is None else self.given(refusal)
 
 
 def _refusal(request: HttpRequest) -> HttpResponseBase | None:

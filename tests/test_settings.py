@@ -59,6 +59,7 @@ def test_production_is_strict_by_default(tmp_path: Path) -> None:
             "TOKEN_KEYS has two keys under one name. Give each",
         ),
         ({"ACCOUNT_DAYS": "soon"}, "ACCOUNT_DAYS is 'soon'. Use a whole number from 0 on."),
+        ({"ADDRESS_DAYS": "-1"}, "ADDRESS_DAYS is '-1'. Use a whole number from 0 on."),
         ({"LOGIN_TRIES": "0"}, "LOGIN_TRIES is '0'. Use a whole number from 1 on."),
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is not set while DEBUG is off"),
         ({"DATABASE_URL": ""}, "DATABASE_URL is not set. For example postgres://"),

@@ -1,12 +1,13 @@
-"""Account data goes when nobody needs it any more."""
+"""Account data goes when nobody needs it any more, and so do the addresses of those who have read it."""
 
 import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
 from orders.models import ENDED
-from vault.models import GameAccount
+from vault.models import GameAccount, Reading
 
 
 def accounts_expire(*, ended_before: datetime.datetime, batch: int) -> int:
@@ -24,3 +25,14 @@ def accounts_expire(*, ended_before: datetime.datetime, batch: int) -> int:
             erased += GameAccount.objects.filter(pk__in=keys).delete()[0]
         if not keys:
             return erased
+
+
+def addresses_expire(*, read_before: datetime.datetime, batch: int) -> int:
+    """Blank the addresses of readings before a moment, and return of how many; who has read what when stays."""
+    blanked = 0
+    # Readings are append-only for everybody else.
+    readings: QuerySet[Reading] = QuerySet(Reading)
+    old = readings.filter(address__isnull=False, at__lt=read_before).order_by("pk").values_list("pk", flat=True)
+    while keys := list(old[:batch]):
+        blanked += readings.filter(pk__in=keys).update(address=None)
+    return blanked

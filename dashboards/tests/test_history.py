@@ -251,7 +251,7 @@ async def test_a_file_is_streamed_under_asgi(transactional_db):
 
 
 def test_the_stream_ends_when_the_order_is_lost_meanwhile(people, monkeypatch):
-    from dashboards.timeline import batches_for, reader_for
+    from dashboards.timeline import CutOff, batches_for, reader_for
     from realtime import history
 
     monkeypatch.setattr(history, "MOST", 1)
@@ -260,7 +260,8 @@ def test_the_stream_ends_when_the_order_is_lost_meanwhile(people, monkeypatch):
     assert [entry.version for entry in next(batches)[0]] == [3]
     order_release(order_id=people.order.pk, by=people.manager)
     order_assign(order_id=people.order.pk, booster=people.other_booster, by=people.manager)
-    assert list(batches) == []
+    with pytest.raises(CutOff, match="versions below 3 are missing"):
+        next(batches)
     assert Stream.objects.get(topic=reader.topic).version == 5
     assert history.timeline(reader.topic, Viewer(people.booster.pk, "booster")) is None
 
@@ -297,7 +298,33 @@ async def test_a_file_ends_with_what_its_reader_rests_on(transactional_db, monke
     assert "the newest" in begun
     await sync_to_async(ending)(people.manager)
     rest = b"".join([part async for part in parts]).decode()
+    said = "This is not all: versions below 3 are missing. You were logged out, or may not read it any more."
     if suffix == "csv":
-        assert rest == ""
+        *_, row, last = csv.DictReader(StringIO(begun + rest))
+        assert (row["version"], last.pop("kind")) == ("3", "cut off")
+        assert last.pop("reason").startswith(said)
+        assert set(last.values()) == {""}
     else:
-        assert [entry["version"] for entry in json.loads(begun + rest)["entries"]] == [3]
+        found = json.loads(begun + rest)
+        assert [entry["version"] for entry in found["entries"]] == [3]
+        assert found["cut_off"].startswith(said)
+
+
+async def test_a_file_that_could_not_begin_says_so(transactional_db):
+    people = await sync_to_async(cast)()
+    browser = AsyncClient()
+    await browser.aforce_login(people.manager)
+    response: Any = await browser.get(f"/orders/{people.order.pk}/history.json")
+    await sync_to_async(disabled)(people.manager)
+    found = json.loads(b"".join([part async for part in response]))
+    assert found["entries"] == []
+    assert found["cut_off"].startswith("This is not all. You were logged out")
+
+
+@pytest.mark.parametrize("most", [1, 3, 200])
+def test_a_whole_file_says_nothing_of_the_kind(people, browser_of, monkeypatch, most):
+    from realtime import history
+
+    monkeypatch.setattr(history, "MOST", most)
+    assert json.loads(page(browser_of, people.manager, people, "history.json"))["cut_off"] is None
+    assert "cut off" not in {row["kind"] for row in rows(browser_of, people.manager, people)}

@@ -118,6 +118,20 @@ def test_a_booster_finishes_at_the_goal_only_and_a_manager_at_any_time(due, boos
     assert due == [("payout", Decimal(70), booster)]
 
 
+def test_an_extended_order_that_is_at_the_goal_all_the_same_is_finished_by_its_booster(due, booster):
+    """No service leads there; nothing else is left to him then (docs/adr/transition-table.md)."""
+    order = played(booster, title="0 10 10")
+    order_extend(order_id=order.pk, goal=12, by=order.client, idempotency_key="two")
+    BaseOrder.objects.filter(pk=order.pk).update(title="0 10 10")
+    with pytest.raises(AtTheGoal, match="Finish it"):
+        order_report_progress(order_id=order.pk, reached=10, by=booster)
+    with pytest.raises(AtTheGoal, match="Finish it"):
+        order_release(order_id=order.pk, by=booster)
+    due.clear()
+    assert order_finish(order_id=order.pk, by=booster).status == Status.DONE
+    assert due == [("payout", Decimal(84), booster)]
+
+
 def test_a_client_who_drops_his_new_order_gets_everything_back(due):
     order = order_made()
     due.clear()

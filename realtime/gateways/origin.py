@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.http import is_same_domain
 
 from ..credentials import is_unambient, ticket_in
+from ..text import storable
 
 
 class AllowedOrigins:
@@ -22,6 +23,8 @@ class AllowedOrigins:
     Django's CSRF check takes: the scheme and the ``Host`` of this very handshake, or a trusted origin. That another
     site is on a host of ``ALLOWED_HOSTS`` does not make it ours. A client without ``Origin`` is no browser, and is let
     in with what no page can add.
+
+    What is let in has no cookie that no database can be asked for: ``AuthMiddlewareStack``, behind it, would ask.
     """
 
     def __init__(self, application: Any) -> None:
@@ -33,7 +36,7 @@ class AllowedOrigins:
         is_doubled = any(sent.count(name) > 1 for name in (b"origin", b"host", b"x-forwarded-host"))
         if has_body or is_doubled or not _is_allowed(scope, Handshake(scope)):
             return await WebsocketDenier()(scope, receive, send)
-        return await self.application(scope, receive, send)
+        return await self.application({**scope, "headers": storable(scope["headers"])}, receive, send)
 
 
 class Handshake(HttpRequest):

@@ -13,6 +13,7 @@ from realtime import checks, feeds
 from realtime.feeds import Feed, Field
 from realtime.tests.deliveries.models import Delivery
 from realtime.tests.people import trigger_of, triggers
+from realtime.text import TextMiddleware
 
 
 def ours() -> dict[str, CheckMessage]:
@@ -177,3 +178,28 @@ def test_limits_that_are_lifted_here_are_named_before_deployment(settings: Setti
             settings.REALTIME = {**settings.REALTIME, "TRUSTED_PROXIES": ["127.0.0.1"]}
             assert "realtime.W005" not in found()
             settings.REALTIME = {**settings.REALTIME, "TRUSTED_PROXIES": []}
+
+
+class Text(TextMiddleware):
+    """A project's own, made of ours."""
+
+
+TEXT, SESSIONS = "realtime.text.TextMiddleware", "django.contrib.sessions.middleware.SessionMiddleware"
+
+
+@pytest.mark.parametrize(
+    ("middleware", "said"),
+    [
+        ([SESSIONS], "is missing"),
+        ([SESSIONS, TEXT], "stands behind"),
+        (["nowhere.Middleware", "gameBoosterss.headers.for_every_answer", SESSIONS], "is missing"),
+        ([TEXT, SESSIONS], ""),
+        ([f"{__name__}.Text", SESSIONS], ""),
+        ([], ""),
+    ],
+)
+def test_sessions_that_get_cookies_as_they_came_are_named(settings: Settings, middleware: list[str], said: str) -> None:
+    settings.MIDDLEWARE = middleware
+    found = checks.check_middleware(None)
+    assert [message.id for message in found] == (["realtime.W006"] if said else [])
+    assert all(said in message.msg and "in front of" in str(message.hint) for message in found)

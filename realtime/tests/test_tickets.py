@@ -290,6 +290,11 @@ def test_the_command_prints_a_token_for_an_account(settings: Settings, capsys: p
     settings.REALTIME = {**settings.REALTIME, "TOKEN_KEYS": KEYS}
     with pytest.raises(CommandError, match="more than 0"):
         call_command("realtime_token", person.username, days=0)
+    with pytest.raises(CommandError, match="more than 0"):
+        call_command("realtime_token", person.username, days=float("nan"))
+    for days in (91, 1e300, float("inf")):
+        with pytest.raises(CommandError, match="--days is 90 at most"):
+            call_command("realtime_token", person.username, days=days)
     call_command("realtime_token", person.username, days=1)
     claim = bearer.claim_in(capsys.readouterr().out.strip())
     assert claim is not None

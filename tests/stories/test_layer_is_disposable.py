@@ -1,14 +1,9 @@
-"""The layer may vanish, hang, forget, double and lie: viewers get every version, writers do not notice (I9, I10)."""
+"""The layer may vanish, hang, forget, double and lie: viewers get every version, in order (I9)."""
 
 import asyncio
 import random
-import socket
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,66 +11,24 @@ import redis
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import transaction
 from django.test import override_settings
 
-from gameBoosterss.development.engines import Valkey
-from orders.models import BaseOrder
-from orders.services import order_write_note
-from realtime import brokers, relay
+from realtime import brokers
 from realtime.brokers.channel_layer import ChannelLayerBroker
-from realtime.models import Event
 from realtime.protocol.codec import Beat, Hints, seal
 from realtime.protocol.frames import Update
-from realtime.signals import send_order_update_to_group
 from tests.bus import carried, hint, versions
-from tests.engines import child_environment, own_valkey
+from tests.disposable import House, head_of, housed, write
 from tests.people import Cast, cast
-from tests.server import PATIENCE, Server, running, state_of, unbroken
-from tests.threads import in_a_thread
+from tests.server import state_of, unbroken
 
 VIEWERS = ("client", "booster", "manager")
 
 
-@dataclass
-class House:
-    """A server and the test's own process on a Valkey that may be ill-treated."""
-
-    server: Server
-    valkey: Valkey
-
-    def command(self, *words: str) -> Any:
-        with redis.Redis.from_url(self.valkey.url) as client:
-            return client.execute_command(*words)
-
-
 @pytest.fixture(scope="module")
 def house(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("server")
-    with own_valkey() as valkey:
-        layers = {"default": dict(settings.CHANNEL_LAYERS["default"])}
-        layers["default"]["CONFIG"] = layers["default"]["CONFIG"] | {"hosts": [valkey.url]}
-        with (
-            override_settings(CHANNEL_LAYERS=layers),
-            running(folder, child_environment() | {"REDIS_URL": valkey.url}) as server,
-        ):
-            yield House(server, valkey)
-            if not valkey.running:
-                valkey.start()
-
-
-def written(people: Cast, text: str) -> None:
-    order_write_note(order_id=people.order.pk, note=text, by=people.client)
-
-
-async def write(people: Cast, *texts: str) -> None:
-    for text in texts:
-        await sync_to_async(written)(people, text)
-
-
-@sync_to_async
-def head_of(people: Cast) -> int:
-    return Event.objects.filter(topic=f"order.{people.order.pk}").latest("version").version
+    with housed(tmp_path_factory.mktemp("server")) as found:
+        yield found
 
 
 async def nothing_to_mend(house: House) -> None:
@@ -151,127 +104,6 @@ async def test_every_version_arrives_in_order_whatever_happens_to_the_layer(
             unbroken(versions(watch))
             async with house.server.watch(path, getattr(people, VIEWERS[watches.index(watch)])) as fresh:
                 assert state_of(await fresh.next()) == state_of(versions(watch)[-1])
-
-
-class Touched(Exception):
-    """The network was used where it must not be."""
-
-
-@pytest.fixture
-def traffic(monkeypatch: pytest.MonkeyPatch) -> "Traffic":
-    return Traffic(monkeypatch)
-
-
-class Traffic:
-    """What leaves through Python's sockets, which the layer's client uses and the database driver does not."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.sent: list[bytes] = []
-        self.touched: list[str] = []
-        self.saving = False
-        self.saved = threading.Event()
-        self.relay_waited: list[bool] = []
-        for name in ("connect", "connect_ex", "send", "sendall", "sendmsg", "recv", "recv_into"):
-            monkeypatch.setattr(socket.socket, name, self._watched(name), raising=False)
-
-    def _watched(self, name: str) -> Callable[..., Any]:
-        original = getattr(socket.socket, name)
-
-        def call(connection: socket.socket, *args: Any) -> Any:
-            # A pair of local sockets is how an event loop wakes itself.
-            if connection.family != socket.AF_UNIX:
-                if self.saving:
-                    self._judge(name)
-                if name.startswith("send"):
-                    self.sent.append(bytes(args[0]) if name != "sendmsg" else b"".join(args[0]))
-            return original(connection, *args)
-
-        return call
-
-    def _judge(self, name: str) -> None:
-        """Let the relay's thread wait until the saving is done; let nobody else through, ``async_to_sync`` included."""
-        if threading.current_thread().name != "realtime-relay":
-            self.touched.append(name)
-            raise Touched(name)
-        self.relay_waited.append(self.saved.wait(PATIENCE))
-
-    def said(self, words: str) -> bool:
-        return any(words.encode() in data for data in self.sent)
-
-    def hears(self, words: str, timeout: float) -> bool:
-        until = time.monotonic() + timeout
-        while not self.said(words) and time.monotonic() < until:
-            time.sleep(0.01)
-        return self.said(words)
-
-
-@pytest.mark.parametrize("state", ["up", "paused", "stopped"])
-def test_a_writer_neither_talks_to_the_layer_nor_waits_for_who_does(house: House, traffic: Traffic, state: str) -> None:
-    people = cast()
-    {"up": lambda: None, "paused": house.valkey.pause, "stopped": house.valkey.stop}[state]()
-    traffic.saving = True
-    try:
-        with transaction.atomic():
-            written(people, f"in a transaction {state}")
-        for number in range(20):
-            written(people, f"{state} {number}")
-        send_order_update_to_group(people.order, {"message": "look"})
-        BaseOrder.objects.get(pk=people.order.pk).save()
-    finally:
-        traffic.saving = False
-        traffic.saved.set()
-        {"up": lambda: None, "paused": house.valkey.resume, "stopped": house.valkey.start}[state]()
-    assert traffic.touched == []
-    assert all(traffic.relay_waited), "somebody waited for the relay while it waited for us"
-    order = BaseOrder.objects.get(pk=people.order.pk)
-    assert order.note == f"{state} 19"
-    assert Event.objects.filter(topic=f"order.{people.order.pk}").latest("version").state["note"] == order.note
-
-
-def test_a_relay_that_fails_fails_no_writer(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    people = cast()
-
-    def broken(*args: object) -> None:
-        raise OSError("nothing works")
-
-    monkeypatch.setattr(relay, "wake", broken)
-    monkeypatch.setattr(relay, "hint", broken)
-    written(people, "all the same")
-    with transaction.atomic():
-        written(people, "and in a transaction")
-        send_order_update_to_group(people.order, {"message": "look"})
-    send_order_update_to_group(people.order, {"message": "look"})
-    assert BaseOrder.objects.get(pk=people.order.pk).note == "and in a transaction"
-
-
-def relay_has_made_its_round(traffic: Traffic, people: Cast) -> None:
-    """Change another order, in another thread, until this process's relay was heard to publish it.
-
-    It need not be the first: the server's relay may be faster, and after a trouble ours is silent for a second.
-    """
-    for number in range(60):
-        words = f"spoken {people.order.pk} {number} {len(traffic.sent)}"
-        in_a_thread(partial(written, people, words))
-        if traffic.hears(words, timeout=0.5):
-            return
-    raise AssertionError("the relay never spoke")
-
-
-@pytest.mark.parametrize("rolled_back", [True, False])
-def test_nothing_of_a_transaction_is_sent_before_it_commits_or_when_it_rolls_back(
-    house: House, traffic: Traffic, rolled_back: bool
-) -> None:
-    people, others = cast(), cast()
-    words = f"unspoken {people.order.pk}"
-    with transaction.atomic():
-        written(people, words)
-        relay_has_made_its_round(traffic, others)
-        assert not traffic.said(words)
-        transaction.set_rollback(rolled_back)
-    relay_has_made_its_round(traffic, others)
-    assert not (rolled_back and traffic.said(words))
-    events = Event.objects.filter(topic=f"order.{people.order.pk}", state__note=words)
-    assert events.exists() is not rolled_back
 
 
 async def put(group: int, message: Any) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+import websockets
 from asgiref.sync import sync_to_async
 from django.test import override_settings
 
@@ -11,7 +12,7 @@ from accounts.models import Role, User
 from realtime import bearer
 from tests.engines import child_environment
 from tests.people import cast, person
-from tests.server import Server, running, session_of
+from tests.server import Server, Watch, running, session_of, state_of
 from tests.streams import ask, source
 
 pytestmark = pytest.mark.older
@@ -35,9 +36,9 @@ async def admin(house: Server) -> User:
 
 
 @sync_to_async
-def token_of(user: User) -> dict[str, str]:
+def token_of(user: User, *, reads_only: bool = False) -> dict[str, str]:
     with override_settings(REALTIME={"TOKEN_KEYS": KEYS}):
-        return {"Authorization": f"Bearer {bearer.issue(user, timedelta(minutes=5))}"}
+        return {"Authorization": f"Bearer {bearer.issue(user, timedelta(minutes=5), reads_only=reads_only)}"}
 
 
 @pytest.mark.parametrize("path", ["/", "/admin/", "/admin/accounts/user/", "/apiary", "/api", "/accounts/login/"])
@@ -79,3 +80,22 @@ async def test_the_api_and_streams_take_it(house: Server, admin: User) -> None:
     assert written.status == 200, written.body
     async with source(house, f"/api/orders/{order}/stream", None, **shown) as stream:
         assert (await stream.frame())["note"] == "by a program"
+
+
+async def test_one_that_reads_only_sees_all_and_does_nothing(house: Server) -> None:
+    people = await sync_to_async(cast)()
+    shown = await token_of(people.client, reads_only=True)
+    order = people.order.pk
+    for path in ("/api/me", "/api/orders", f"/api/orders/{order}", f"/api/orders/{order}/state", "/api/wallet"):
+        assert (await ask(house, path, headers=shown)).status == 200, path
+    doors = ("write_note", "pause", "drop", "account", "account/read")
+    for path in (*(f"/api/orders/{order}/{door}" for door in doors), "/api/orders/sync", "/api/realtime/ticket"):
+        refused = await ask(house, path, method="POST", headers=shown, body=b'{"note": "by a program"}')
+        assert (refused.status, refused.json()["error"]["code"]) == (403, "read_only"), path
+    async with source(house, f"/api/orders/{order}/stream", None, **shown) as stream:
+        frame = await stream.frame()
+    assert (frame["version"], frame["status"], frame["note"]) == (2, "Continue", people.order.note)
+    async with websockets.connect(
+        f"{house.ws_url}/ws/orders/{order}/", additional_headers=shown, compression=None
+    ) as socket:
+        assert state_of(await Watch(socket).next()) == state_of(frame)

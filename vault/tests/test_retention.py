@@ -1,12 +1,15 @@
 """Account data goes some days after the end; who has read it stays written."""
 
+import re
 from datetime import timedelta
 from io import StringIO
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.admin.sites import site
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -24,10 +27,15 @@ from vault.tests.cast import given, played
 pytestmark = pytest.mark.django_db
 
 
-def erased(**options):
+def counted(**options):
+    """Run the command; return how much account data, how many addresses and how many failed log-ins have gone."""
     out = StringIO()
     call_command("vault_erase", stdout=out, **options)
-    return int(out.getvalue().removeprefix("Account data erased: ").removesuffix(".\n"))
+    return [int(number) for number in re.findall(r": (\d+)\.", out.getvalue())]
+
+
+def erased(**options):
+    return counted(**options)[0]
 
 
 def days_ago(days):
@@ -119,3 +127,36 @@ def test_the_admin_lists_readings_with_the_address(reading, client):
     assert "2001:db8::7" in page
     assert client.get(f"/admin/vault/reading/{reading.pk}/change/").status_code == 200
     assert client.post(f"/admin/vault/reading/{reading.pk}/delete/").status_code == 403
+
+
+def test_an_address_goes_after_so_many_days_and_the_reading_stays(reading, settings):
+    settings.ADDRESS_DAYS = 90
+    orders_of_others = [played(), played()]
+    for order in orders_of_others:
+        given(order)
+        assert order.booster is not None
+        account_read(order_id=order.pk, by=order.booster, address="192.0.2.9")
+    assert counted()[1] == 0
+    QuerySet(Reading).exclude(order=orders_of_others[1]).update(at=days_ago(91))
+    before = list(Reading.objects.values("pk", "order", "reader", "role", "at"))
+    assert counted(batch=1)[1] == 2
+    assert list(Reading.objects.values_list("address", flat=True)) == ["192.0.2.9", None, None]
+    assert list(Reading.objects.values("pk", "order", "reader", "role", "at")) == before
+    assert counted(address_days=0)[1] == 1
+    assert counted(address_days=0)[1] == 0
+
+
+def tried(client, name):
+    client.post("/accounts/login/", {"username": name, "password": "wrong"}, REMOTE_ADDR="192.0.2.7")
+
+
+def test_failed_log_ins_go_when_they_are_old_and_count_no_more(client, settings):
+    settings.ADDRESS_DAYS = 90
+    for name in ("anna", "bert", "carla"):
+        tried(client, name)
+    AccessAttempt.objects.filter(username="anna").update(attempt_time=days_ago(91))
+    AccessAttempt.objects.filter(username="bert").update(attempt_time=days_ago(89))
+    assert counted()[2] == 1
+    assert set(AccessAttempt.objects.values_list("username", flat=True)) == {"bert", "carla"}
+    assert counted(address_days=0)[2] == 1
+    assert AccessAttempt.objects.get().username == "carla", "he would have all his tries again"
