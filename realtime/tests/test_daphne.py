@@ -11,6 +11,7 @@ from twisted.web import http
 
 from realtime.gateways.flow import Flow
 from realtime.gateways.requests import Request, line_of
+from realtime.quotas import Quotas
 
 
 def test_a_response_that_outlives_its_reader_ends_without_a_word() -> None:
@@ -40,6 +41,30 @@ def test_the_clock_of_a_line_ends_when_http_2_takes_it_over(
     line.dataReceived(b"GET / HT")
     clock.advance(60)
     assert transport.value().startswith(b"HTTP/1.1 408 ") == (spoken == "http/1.1")
+
+
+async def test_who_has_offended_is_turned_away_before_a_request_is_made_of_it(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "LIMITS": {"OFFENCES_BURST": 1}}
+    name = settings.SESSION_COOKIE_NAME
+    Quotas.current().offended(["session:hers"])
+
+    def said_to(key: str, *headers: str) -> tuple[bytes, bool]:
+        """Return what is answered, and whether a request was made."""
+        made: list[bytes] = []
+        transport, line = StringTransport(), line_of()
+        line.callLater, line.timeOut = Clock().callLater, None
+        line.requestFactory = type("Made", (http.Request,), {"process": lambda request: made.append(request.path)})
+        line.makeConnection(transport)
+        line.dataReceived(
+            "\r\n".join(["GET /ws/ HTTP/1.1", "Host: a", f"Cookie: {name}={key}", *headers, "", ""]).encode()
+        )
+        return transport.value(), bool(made)
+
+    answer, was_made = said_to("hers", "Upgrade: websocket")
+    assert answer.startswith(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: ")
+    assert not was_made
+    assert said_to("hers") == (b"", True), "his pages are served"
+    assert said_to("another", "Upgrade: websocket") == (b"", True)
 
 
 def test_a_line_that_is_closed_ends_though_nobody_takes_what_was_written(settings: Settings) -> None:
