@@ -31,7 +31,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         found.append(Error(f"REALTIME has an unknown key {key!r}.", hint=hint, id="realtime.E001"))
     wrong = conf.wrong_values()
     for key, value, wanted in wrong:
-        found.append(Error(f"REALTIME[{key!r}] = {value!r}.", hint=f"Set it to {wanted}.", id="realtime.E007"))
+        shown = "(hidden)" if key == "TOKEN_KEYS" else repr(value)  # what a check says is printed, and logged
+        found.append(Error(f"REALTIME[{key!r}] = {shown}.", hint=f"Set it to {wanted}.", id="realtime.E007"))
     if wrong:
         return found
     current = conf.current()

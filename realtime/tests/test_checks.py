@@ -34,6 +34,7 @@ def test_a_project_that_is_set_up_well_is_silent() -> None:
         ({"VISIBILITY": "all"}, "realtime.E003", "masked"),
         ({"CAPTURE": "triggers"}, "realtime.E003", "auto"),
         ({"DATABASE": "replica"}, "realtime.E006", "default"),
+        ({"TOKEN_KEYS": {"a": "x" * 32, "b": "x" * 31}}, "realtime.E007", "32 characters"),
         ({"REPAIR_SECONDS": "soon"}, "realtime.E007", "a number, 0 or more"),
         ({"REPAIR_SECONDS": -1}, "realtime.E007", "a number, 0 or more"),
         ({"REPAIR_SECONDS": float("nan")}, "realtime.E007", "a number, 0 or more"),
@@ -58,6 +59,13 @@ def test_a_project_that_is_set_up_well_is_silent() -> None:
 def test_a_wrong_setting_is_named(settings: Settings, setting: dict[str, Any], expected: str, hint: str) -> None:
     settings.REALTIME = {**settings.REALTIME, **setting}
     assert hint in str(ours()[expected].hint)
+
+
+def test_a_wrong_key_is_not_printed(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "TOKEN_KEYS": {"a": "hunter2"}}
+    found = ours()["realtime.E007"]
+    assert "TOKEN_KEYS" in found.msg
+    assert "hunter2" not in f"{found}{found.hint}"
 
 
 @pytest.mark.parametrize(
