@@ -71,6 +71,11 @@ class Desk:
             await page.evaluate(WITNESS)
         return page
 
+    async def close(self, page: Page) -> None:
+        """Close a page with its profile."""
+        self.profiles.remove(page.context)
+        await page.context.close()
+
     def _listen(self, page: Page) -> None:
         self.lines[page], self.said[page], self.looks[page] = [], [], 0
 

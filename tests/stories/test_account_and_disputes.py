@@ -29,7 +29,7 @@ async def opened(desk: Desk, user: Any, path: str, **options: Any) -> Page:
     return page
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("size", [DESKTOP, pytest.param(PHONE, marks=pytest.mark.long)], ids=["desktop", "phone"])
 async def test_it_is_given_shown_and_gone_again(desk: Desk, people: Cast, size: Any) -> None:
     path = f"/orders/{people.order.pk}/"
     client, booster = (

@@ -14,7 +14,7 @@ from tests.people import cast, person
 from tests.server import Server, running, session_of
 from tests.streams import ask, source
 
-pytestmark = pytest.mark.older
+pytestmark = pytest.mark.older_long
 
 KEYS = {"one": "k" * 64}
 
