@@ -8,12 +8,11 @@ from playwright.async_api import Page, expect
 
 from orders.services import order_dispute, order_release
 from tests.people import Cast
-from tests.server import server
-from tests.stories.desk import DESKTOP, PHONE, Desk, desk, live, people, picture, seen, was_not_reloaded
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, house, live, people, picture, seen, server, was_not_reloaded
 from vault.models import Reading
 from vault.services import account_write
 
-__all__ = ["desk", "people", "server"]
+__all__ = ["desk", "house", "people", "server"]
 pytestmark = pytest.mark.browser
 
 

@@ -12,10 +12,9 @@ from games.league_of_legends.services import division_order_report
 from orders.services import order_pause, order_reprice, order_resume, order_write_note
 from realtime.actor import acting, of_user
 from tests.people import Cast
-from tests.server import server
-from tests.stories.desk import DESKTOP, PHONE, Desk, desk, people, picture
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, house, people, picture, server
 
-__all__ = ["desk", "people", "server"]
+__all__ = ["desk", "house", "people", "server"]
 pytestmark = pytest.mark.browser
 
 

@@ -29,10 +29,10 @@ from orders.services import (
 )
 from tests.engines import own_valkey
 from tests.people import Cast, cast, order_of
-from tests.server import running, server
-from tests.stories.desk import DESKTOP, PHONE, Desk, desk, desk_at, live, people, seen, was_not_reloaded
+from tests.server import running
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, desk_at, house, live, people, seen, server, was_not_reloaded
 
-__all__ = ["desk", "people", "server"]
+__all__ = ["desk", "house", "people", "server"]
 pytestmark = pytest.mark.browser
 
 

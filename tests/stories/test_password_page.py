@@ -10,9 +10,9 @@ from playwright.async_api import expect
 
 from tests.people import cast
 from tests.server import Server
-from tests.stories.desk import DESKTOP, PHONE, Desk, desk, live
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, house, live, server
 
-__all__ = ["desk"]
+__all__ = ["desk", "house", "server"]
 pytestmark = pytest.mark.browser
 NEW = "correct horse battery"
 

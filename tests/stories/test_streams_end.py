@@ -25,7 +25,7 @@ MANY = 120
 @pytest.fixture(scope="module")
 def brisk(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose streams are commented often, and cut off when they stall; behind GZip, as a project may be."""
-    short = {"stream_comment_seconds": 0.2, "repair_seconds": 0.2, "stall_seconds": 2.0}
+    short = {"stream_comment_seconds": 0.5, "repair_seconds": 0.2, "stall_seconds": 2.0}
     with running(tmp_path_factory.mktemp("server"), child_environment(), **short) as server:
         yield server
     assert "Traceback" not in server.log.read_text(), server.log.read_text()[-5000:]

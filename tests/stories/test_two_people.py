@@ -18,10 +18,9 @@ from games.league_of_legends.services import division_order_report
 from orders.models import BaseOrder
 from orders.services import order_assign, order_claim, order_pause, order_release, order_reprice
 from tests.people import Cast, order_of
-from tests.server import server
-from tests.stories.desk import DESKTOP, PHONE, Desk, desk, live, people, picture, seen, was_not_reloaded
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, house, live, people, picture, seen, server, was_not_reloaded
 
-__all__ = ["desk", "people", "server"]
+__all__ = ["desk", "house", "people", "server"]
 pytestmark = pytest.mark.browser
 
 
