@@ -114,8 +114,8 @@ async def desk_at(server: Server, chrome: Browser) -> AsyncIterator[Desk]:
 @pytest.fixture(scope="module")
 def house(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for all stories of a module; its hub ends with its last socket, so that nothing of one meets another."""
-    folder = tmp_path_factory.mktemp("house")
-    with running(folder, child_environment(), application="tests.resting:application", linger_seconds=0.0) as found:
+    environment = child_environment() | {"DJANGO_SETTINGS_MODULE": "tests.desk_settings"}
+    with running(tmp_path_factory.mktemp("house"), environment, application="tests.resting:application") as found:
         yield found
 
 
