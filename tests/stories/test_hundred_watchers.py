@@ -84,12 +84,14 @@ async def test_a_hundred_watchers_get_a_hundred_updates_a_second(standing_server
     path = f"/ws/orders/{people.order.pk}/"
     loop = asyncio.get_running_loop()
     watchers: list[Watcher] = []
+    sessions = [await sync_to_async(session_of)(viewer) for viewer in viewers]
     try:
-        for viewer in viewers:
-            request = handshake(server, path, session=await sync_to_async(session_of)(viewer))
+        for session in sessions:
+            request = handshake(server, path, session=session)
             _, watcher = await loop.create_connection(lambda r=request: Watcher(r), "127.0.0.1", server.port)  # type: ignore[misc]
             watchers.append(watcher)
-            await asyncio.wait_for(watcher.first, PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*(watcher.first for watcher in watchers))
         rate = await written(people.order, updates)
         head = await sync_to_async(Stream.objects.get)(topic=f"order.{people.order.pk}")
         until = time.monotonic() + PATIENCE

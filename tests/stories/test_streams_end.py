@@ -59,7 +59,8 @@ async def test_many_streams_and_waits_hold_no_thread_and_no_connection(brisk: Se
     tag = (await ask(brisk, f"{path}/state", session=session)).headers["etag"]
     threads, connections = threads_of(brisk), await connections_of_servers()
     async with AsyncExitStack() as stack:
-        streams = [await stack.enter_async_context(source(brisk, f"{path}/stream", people.client)) for _ in range(MANY)]
+        opening = (source(brisk, f"{path}/stream", people.client) for _ in range(MANY))
+        streams = await asyncio.gather(*map(stack.enter_async_context, opening))
         waits = [
             asyncio.create_task(ask(brisk, f"{path}/state?wait=25", session=session, headers={"If-None-Match": tag}))
             for _ in range(MANY)
