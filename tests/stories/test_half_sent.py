@@ -148,23 +148,23 @@ HALVES = {
 }
 
 
-@pytest.mark.parametrize("at_once", [False, True], ids=["later", "with the handshake"])
-async def test_half_a_message_is_left(hurried: Server, at_once: bool) -> None:
+async def test_half_a_message_is_left(hurried: Server) -> None:
+    """In both dialects, and whether it comes later or with the handshake; all at once, for each takes its seconds."""
     people = await sync_to_async(cast)()
     session = await sync_to_async(session_of)(people.client)
 
-    async def left(what: str, protocol: str) -> None:
+    async def left(what: str, protocol: str, with_handshake: bool) -> None:
         opened = handshake(hurried, f"/ws/orders/{people.order.pk}/", session=session, protocol=protocol)
         async with line_to(hurried) as (reader, writer):
-            writer.write(opened + (HALVES[what] if at_once else b""))
+            writer.write(opened + (HALVES[what] if with_handshake else b""))
             async with asyncio.timeout(PATIENCE):
                 head = await reader.readuntil(b"\r\n\r\n")
-            assert b"101 Switching" in head, (what, protocol)
-            writer.write(b"" if at_once else HALVES[what])
-            assert codes_in(await rest(reader)) == [4408], (what, protocol)
+            assert b"101 Switching" in head, (what, protocol, with_handshake)
+            writer.write(b"" if with_handshake else HALVES[what])
+            assert codes_in(await rest(reader)) == [4408], (what, protocol, with_handshake)
 
     async with nothing_changes(hurried, people):
-        await asyncio.gather(*(left(*each) for each in product(HALVES, ("", "order-sync.v1"))))
+        await asyncio.gather(*(left(*each) for each in product(HALVES, ("", "order-sync.v1"), (False, True))))
 
 
 async def test_a_message_that_goes_on_slowly_is_left_too(hurried: Server) -> None:
