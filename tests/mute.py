@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from gameBoosterss.asgi import application as marketplace
+from realtime.gateways import requests
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -41,6 +42,7 @@ async def pouring(scope: Any, receive: Any, send: Any) -> None:
         await marketplace(scope, receive, send)
         return
     if scope["type"] == "http":
+        requests.ANSWER_BYTES_A_SECOND = 64 * 1024  # here a reader is slow within two seconds, not within eighteen
         await send({"type": "http.response.start", "status": 200})
         for _ in range(5000):
             await send({"type": "http.response.body", "body": b"x" * 4096, "more_body": True})

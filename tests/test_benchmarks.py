@@ -18,8 +18,8 @@ ROWS = {
 }
 
 
-LONG = {"attack", "capture", "delivery", "watchers"}
-"""Half a minute each and more; what they share with the others runs with these."""
+LONG = {"attack", "capture", "delivery", "latency", "watchers"}
+"""A quarter of a minute each and more; what they share with the others runs with these."""
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ PRODUCTION = {
 
 def start(code: str, variables: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Read the settings in a fresh process with nothing but ``variables``."""
-    environment = {"PATH": os.environ["PATH"], "LOG_DIR": str(folder), **variables}
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPYCACHEPREFIX") if name in os.environ}
+    environment = {**kept, "LOG_DIR": str(folder), **variables}
     command = [sys.executable, "-c", f"from gameBoosterss import settings as s; {code}"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
 

@@ -62,7 +62,7 @@ def test_a_second_time_nothing_is_made(people):
     assert User.objects.count() == len(people)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_there_is_always_an_order_in_progress_between_client_and_booster(people, seed):
     simulation = Simulation(people=people, limit=40, dice=random.Random(seed))
     told = [simulation.step() for _ in range(160)]

@@ -1,20 +1,17 @@
 """``./dev test``: every check as a step, a table of results, and a last line that a machine can read."""
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gameBoosterss.development import audits, browser, contract, mariadb
-from gameBoosterss.development.checkout import ROOT, VAR
-from gameBoosterss.development.children import spawn, stop
+from gameBoosterss.development.checkout import ROOT
+from gameBoosterss.development.steps import Options, Result, Step, perform
 
 FLOORS = ("gameBoosterss", "dashboards", "games", "wallet", "vault", "orders", "accounts", "realtime")
 PYTHON = sys.executable
@@ -25,34 +22,6 @@ CONTRACT += [
     for name in ("capture", "log", "many_rows", "reconcile", "sweep", "relay", "retention", "erasure")
 ]
 """What the log and the capture promise on every database."""
-
-
-@dataclass(slots=True)
-class Options:
-    """What the user asked for, and what the steps need to know of it."""
-
-    pytest: list[str] = field(default_factory=list)
-    long: bool = False
-    browser: bool = True
-    reports: Path = VAR / "test"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One check. ``skip`` returns the reason why there is nothing to check yet, or an empty string."""
-
-    name: str
-    does: str
-    command: Callable[[Options], Sequence[str]]
-    skip: Callable[[Options], str] = lambda options: ""
-    live: bool = False  # its output goes to the screen as it comes
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    step: Step
-    state: str  # ok, FAILED, or skipped: why
-    seconds: float
 
 
 def floors() -> list[str]:
@@ -150,6 +119,15 @@ STEPS = (
     Step("bandit", "known mistakes", lambda o: [PYTHON, "-m", "bandit", "-q", "-c", "pyproject.toml", "-r", *floors()]),
     Step("check", "Django's system checks", lambda o: [*MANAGE, "check"]),
     Step("migrations", "models and migrations agree", lambda o: [*MANAGE, "makemigrations", "--check", "--dry-run"]),
+    Step(
+        "js", "the modules of the pages", lambda o: ["node", "--test", *map(str, modules())], lambda o: without_node()
+    ),
+    Step(
+        "asyncapi",
+        "the sockets' contract, by the rules of others",
+        lambda o: [PYTHON, "-m", "gameBoosterss.development.contract"],
+        lambda o: without_node() or contract.missing(),
+    ),
     Step("pytest", "behaviour", tests, live=True),
     Step("sqlite", "the ORM's capture on SQLite", on_sqlite, live=True),
     Step(
@@ -160,15 +138,6 @@ STEPS = (
         live=True,
     ),
     Step("older", "the oldest supported pins", older, lambda o: "" if marked("older") else "no such tests", live=True),
-    Step(
-        "js", "the modules of the pages", lambda o: ["node", "--test", *map(str, modules())], lambda o: without_node()
-    ),
-    Step(
-        "asyncapi",
-        "the sockets' contract, by the rules of others",
-        lambda o: [PYTHON, "-m", "gameBoosterss.development.contract"],
-        lambda o: without_node() or contract.missing(),
-    ),
     Step(
         "pip-audit",
         "what is known of Python's packages, with --long and a network",
@@ -182,38 +151,6 @@ STEPS = (
         lambda o: audits.node_missing() if o.long else "only with --long",
     ),
 )
-
-
-def environment(folder: str) -> dict[str, str]:
-    """For the static steps: settings of development, a database that is nowhere. Pytest sets its own."""
-    defaults = {"DEBUG": "1", "SECRET_KEY": "test" * 16, "LOG_DIR": folder}
-    return defaults | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), python_path()]))}
-
-
-def python_path() -> str:
-    return os.environ.get("PYTHONPATH", "")
-
-
-def perform(step: Step, options: Options) -> Result:
-    """Run one step; what it says is shown when it fails."""
-    reason = step.skip(options)
-    if reason:
-        return Result(step, f"skipped: {reason}", 0)
-    print(f"── {step.name}: {step.does}", flush=True)
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
-        variables = environment(folder)
-        if not step.live:
-            variables.setdefault("DATABASE_URL", "sqlite://:memory:")
-        child = spawn(step.command(options), env=variables, output=None if step.live else output, own_group=False)
-        try:
-            code = child.wait()
-        finally:
-            stop(child)
-        if code and not step.live:
-            output.seek(0)
-            print(output.read().decode(errors="replace"), flush=True)
-    return Result(step, f"FAILED ({code})" if code else "ok", time.monotonic() - started)
 
 
 def counted(reports: Path, results: Sequence[Result]) -> tuple[int, int]:
@@ -253,11 +190,13 @@ def test(arguments: list[str]) -> int:
     options.reports.mkdir(parents=True, exist_ok=True)
     for report in options.reports.glob("*.xml"):
         report.unlink()
-    results = [perform(step, options) for step in STEPS if not chosen or step.name in chosen]
+    began = time.monotonic()
+    results = list(perform([step for step in STEPS if not chosen or step.name in chosen], options))
+    results.sort(key=lambda result: STEPS.index(result.step))
     passed, failed = counted(options.reports, results)
     print()
     for result in results:
         print(f"{result.step.name:<12} {result.state:<40} {result.seconds:6.1f} s")
-    print(f"{'total':<12} {'':<40} {sum(result.seconds for result in results):6.1f} s\n")
+    print(f"{'total':<12} {'':<40} {time.monotonic() - began:6.1f} s\n")
     print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed or any(result.state.startswith("FAILED") for result in results) else 0

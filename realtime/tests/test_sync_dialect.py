@@ -34,7 +34,8 @@ async def test_a_stranger_and_a_missing_record_get_the_same_answer() -> None:
         assert not Hub.current().topics()
 
 
-async def test_nobody_is_not_welcomed() -> None:
+async def test_nobody_is_not_welcomed(settings: Settings) -> None:
+    settings.REALTIME = {**settings.REALTIME, "AUTH_SECONDS": 0.5}
     async with connect_as(None, PATH, protocol=PROTOCOL) as socket:
         assert await socket.closed() == 4401
         assert [(frame["type"], frame["code"], frame["reconnect"]) for frame in socket.frames] == [

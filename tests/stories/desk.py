@@ -1,8 +1,9 @@
 """A browser in front of a server, and people who sit there; for the stories that look at pages."""
 
+import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,10 @@ from asgiref.sync import sync_to_async
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Request, WebSocket, expect
 
 from accounts.models import User
+from tests.engines import child_environment
 from tests.people import Cast, cast
-from tests.server import ROOT, Server, session_of
+from tests.server import ROOT, Server, running, session_of
+from tests.streams import ask
 
 IMAGES = ROOT / "docs" / "images"
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
@@ -71,6 +74,11 @@ class Desk:
             await page.evaluate(WITNESS)
         return page
 
+    async def close(self, page: Page) -> None:
+        """Close a page with its profile."""
+        self.profiles.remove(page.context)
+        await page.context.close()
+
     def _listen(self, page: Page) -> None:
         self.lines[page], self.said[page], self.looks[page] = [], [], 0
 
@@ -101,6 +109,26 @@ async def desk_at(server: Server, chrome: Browser) -> AsyncIterator[Desk]:
         for context in found.profiles:
             await context.close()
     assert found.complaints == []
+
+
+@pytest.fixture(scope="module")
+def house(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for all stories of a module; its hub ends with its last socket, so that nothing of one meets another."""
+    environment = child_environment() | {"DJANGO_SETTINGS_MODULE": "tests.desk_settings"}
+    with running(tmp_path_factory.mktemp("house"), environment, application="tests.resting:application") as found:
+        yield found
+
+
+@pytest.fixture
+async def server(house: Server, transactional_db: None) -> AsyncIterator[Server]:
+    """The server of the module, on a database that is empty again for each story; a story may stop and start it."""
+    if house.child is None:
+        house.start()
+    yield house
+    if house.child is not None:
+        async with asyncio.timeout(PATIENCE / 1000):
+            while (await ask(house, "/rests")).body != b"yes":
+                await asyncio.sleep(0.05)
 
 
 @pytest.fixture

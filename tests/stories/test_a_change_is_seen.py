@@ -18,19 +18,19 @@ MASKED = {
 }
 
 
-async def test_a_stranger_gets_nothing(server: Server) -> None:
+async def test_a_stranger_gets_nothing(standing_server: Server) -> None:
     people = await sync_to_async(cast)()
     path = f"/ws/orders/{people.order.pk}/"
     for stranger, code in [(None, 4401), (people.other_client, 4404), (people.other_booster, 4404)]:
-        async with server.watch(path, stranger) as watch:
+        async with standing_server.watch(path, stranger) as watch:
             assert await watch.closed() == code
             assert watch.frames == []
 
 
 @pytest.mark.parametrize("role", MASKED)
-async def test_progress_is_seen_masked_for_its_viewer(server: Server, role: str) -> None:
+async def test_progress_is_seen_masked_for_its_viewer(standing_server: Server, role: str) -> None:
     people = await sync_to_async(cast)()
-    async with server.watch(f"/ws/orders/{people.order.pk}/", getattr(people, role)) as watch:
+    async with standing_server.watch(f"/ws/orders/{people.order.pk}/", getattr(people, role)) as watch:
         first = await watch.next()
         assert first["prev"] is None
         assert (first["status"], first["progress"], first["masked"]) == ("Continue", 0, MASKED[role])

@@ -8,12 +8,11 @@ from playwright.async_api import Page, expect
 
 from orders.services import order_dispute, order_release
 from tests.people import Cast
-from tests.server import server
-from tests.stories.desk import DESKTOP, PHONE, Desk, desk, live, people, picture, seen, was_not_reloaded
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, house, live, people, picture, seen, server, was_not_reloaded
 from vault.models import Reading
 from vault.services import account_write
 
-__all__ = ["desk", "people", "server"]
+__all__ = ["desk", "house", "people", "server"]
 pytestmark = pytest.mark.browser
 
 
@@ -29,7 +28,7 @@ async def opened(desk: Desk, user: Any, path: str, **options: Any) -> Page:
     return page
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("size", [DESKTOP, pytest.param(PHONE, marks=pytest.mark.long)], ids=["desktop", "phone"])
 async def test_it_is_given_shown_and_gone_again(desk: Desk, people: Cast, size: Any) -> None:
     path = f"/orders/{people.order.pk}/"
     client, booster = (

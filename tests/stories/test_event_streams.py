@@ -6,6 +6,7 @@ import json
 import pytest
 from asgiref.sync import sync_to_async
 
+from accounts.models import User
 from orders.models import BaseOrder
 from orders.services import order_write_note
 from realtime.models import Epoch
@@ -13,7 +14,7 @@ from tests.people import Cast, cast, order_of
 from tests.server import Server, state_of, unbroken
 from tests.stories.conftest import settled
 from tests.stories.test_losing_the_order import reassigned
-from tests.streams import ask, source
+from tests.streams import Reply, ask, source
 
 pytestmark = pytest.mark.older_long
 
@@ -56,16 +57,22 @@ ODD = [
 async def test_strangers_cannot_tell_an_order_from_none(standing_server: Server, what: str) -> None:
     people = await sync_to_async(cast)()
     keys = [str(people.order.pk), *(key.format(people.order.pk) for key in ODD)]
+
+    async def asked(keys: list[str], user: User | None = None, **more: str) -> list[Reply]:
+        """Ask for all of them at once: each refusal leaves at its time."""
+        paths = [f"/api/orders/{key}/{what}" for key in keys]
+        return await asyncio.gather(*(ask(standing_server, path, user, **more) for path in paths))
+
     for stranger in (people.other_booster, people.other_client):
-        answers = [await ask(standing_server, f"/api/orders/{key}/{what}", stranger) for key in keys]
+        answers = await asked(keys, stranger)
         assert {answer.status for answer in answers} == {404}
         assert len({answer.body for answer in answers}) == 1
         assert len({tuple(answer.headers.items()) for answer in answers}) == 1
     # Not even the client's own order is there under another spelling.
-    own = [await ask(standing_server, f"/api/orders/{key}/{what}", people.client) for key in keys[1:]]
+    own = await asked(keys[1:], people.client)
     assert {answer.body for answer in own} == {answers[0].body}
     for session in ("", "0" * 32, "'; --", "x" * 4000):
-        unknown = [await ask(standing_server, f"/api/orders/{key}/{what}", session=session) for key in keys[:3]]
+        unknown = await asked(keys[:3], session=session)
         assert {answer.status for answer in unknown} == {401}
         assert len({answer.body for answer in unknown}) == 1
 

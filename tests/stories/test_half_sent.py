@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import product
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -75,12 +76,15 @@ def begun(server: Server, people: Cast) -> dict[str, bytes]:
 
 async def test_half_a_request_is_left(hurried: Server) -> None:
     people = await sync_to_async(cast)()
+
+    async def left(what: str, data: bytes) -> None:
+        async with line_to(hurried) as (reader, writer):
+            writer.write(data)
+            answer = await rest(reader)
+            assert answer.startswith(b"HTTP/1.1 408 "), (what, answer)
+
     async with nothing_changes(hurried, people):
-        for what, data in begun(hurried, people).items():
-            async with line_to(hurried) as (reader, writer):
-                writer.write(data)
-                answer = await rest(reader)
-                assert answer.startswith(b"HTTP/1.1 408 "), (what, answer)
+        await asyncio.gather(*(left(what, data) for what, data in begun(hurried, people).items()))
 
 
 @pytest.mark.parametrize("what", ["headers", "one endless header", "body"])
@@ -136,28 +140,31 @@ async def test_a_large_body_has_the_time_that_it_needs(hurried: Server) -> None:
         assert status == 403, "there is no CSRF token in it"
 
 
-FRAGMENT = b"\x01\x80\0\0\0\0"
-"""The first part of a text, which is empty."""
+HALVES = {
+    "half a message": frame(b"x" * 6_000)[:-1],
+    "half a header": frame(b"x" * 300)[:3],
+    "a byte": frame(b"x")[:1],
+    "a fragment": b"\x01\x80\0\0\0\0",  # the first part of a text, which is empty
+}
 
 
-@pytest.mark.parametrize("at_once", [False, True], ids=["later", "with the handshake"])
-@pytest.mark.parametrize("protocol", ["", "order-sync.v1"], ids=["plain", "sync"])
-@pytest.mark.parametrize(
-    "said",
-    [frame(b"x" * 6_000)[:-1], frame(b"x" * 300)[:3], frame(b"x")[:1], FRAGMENT],
-    ids=["half a message", "half a header", "a byte", "a fragment"],
-)
-async def test_half_a_message_is_left(hurried: Server, said: bytes, protocol: str, at_once: bool) -> None:
+async def test_half_a_message_is_left(hurried: Server) -> None:
+    """In both dialects, and whether it comes later or with the handshake; all at once, for each takes its seconds."""
     people = await sync_to_async(cast)()
     session = await sync_to_async(session_of)(people.client)
-    opened = handshake(hurried, f"/ws/orders/{people.order.pk}/", session=session, protocol=protocol)
-    async with nothing_changes(hurried, people), line_to(hurried) as (reader, writer):
-        writer.write(opened + (said if at_once else b""))
-        async with asyncio.timeout(PATIENCE):
-            head = await reader.readuntil(b"\r\n\r\n")
-        assert b"101 Switching" in head
-        writer.write(b"" if at_once else said)
-        assert codes_in(await rest(reader)) == [4408]
+
+    async def left(what: str, protocol: str, with_handshake: bool) -> None:
+        opened = handshake(hurried, f"/ws/orders/{people.order.pk}/", session=session, protocol=protocol)
+        async with line_to(hurried) as (reader, writer):
+            writer.write(opened + (HALVES[what] if with_handshake else b""))
+            async with asyncio.timeout(PATIENCE):
+                head = await reader.readuntil(b"\r\n\r\n")
+            assert b"101 Switching" in head, (what, protocol, with_handshake)
+            writer.write(b"" if with_handshake else HALVES[what])
+            assert codes_in(await rest(reader)) == [4408], (what, protocol, with_handshake)
+
+    async with nothing_changes(hurried, people):
+        await asyncio.gather(*(left(*each) for each in product(HALVES, ("", "order-sync.v1"), (False, True))))
 
 
 async def test_a_message_that_goes_on_slowly_is_left_too(hurried: Server) -> None:

@@ -12,10 +12,9 @@ from games.league_of_legends.services import division_order_report
 from orders.services import order_pause, order_reprice, order_resume, order_write_note
 from realtime.actor import acting, of_user
 from tests.people import Cast
-from tests.server import server
-from tests.stories.desk import DESKTOP, PHONE, Desk, desk, people, picture
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, house, people, picture, server
 
-__all__ = ["desk", "people", "server"]
+__all__ = ["desk", "house", "people", "server"]
 pytestmark = pytest.mark.browser
 
 
@@ -54,23 +53,24 @@ async def test_staff_reads_who_did_what_and_narrows_it(desk: Desk, people: Cast)
     assert "The order is paused." not in text
 
 
-@pytest.mark.parametrize(
-    ("who", "path", "size", "theme", "name"),
-    [
-        ("manager", "", DESKTOP, "light", "history-manager-1280"),
-        ("client", "", PHONE, "dark", "history-client-390"),
-        ("manager", "", PHONE, "light", ""),
-        ("client", "", DESKTOP, "dark", ""),
-        ("manager", "7/", DESKTOP, "light", ""),
-        ("client", "7/", PHONE, "light", ""),
-    ],
-)
-async def test_a_history_fits_its_window(
-    desk: Desk, people: Cast, who: str, path: str, size: Any, theme: str, name: str
-) -> None:
+WINDOWS: list[tuple[str, str, Any, str, str]] = [
+    ("manager", "", DESKTOP, "light", "history-manager-1280"),
+    ("client", "", PHONE, "dark", "history-client-390"),
+    ("manager", "", PHONE, "light", ""),
+    ("client", "", DESKTOP, "dark", ""),
+    ("manager", "7/", DESKTOP, "light", ""),
+    ("client", "7/", PHONE, "light", ""),
+]
+
+
+async def test_a_history_fits_its_windows(desk: Desk, people: Cast) -> None:
     await sync_to_async(played)(people)
-    page = await desk.open(getattr(people, who), f"/orders/{people.order.pk}/history/{path}", size=size, theme=theme)
-    await expect(page.locator(".moment").first).to_be_visible()
-    assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    if name:
-        await picture(page, name)
+    for who, path, size, theme, name in WINDOWS:
+        address = f"/orders/{people.order.pk}/history/{path}"
+        page = await desk.open(getattr(people, who), address, size=size, theme=theme)
+        await expect(page.locator(".moment").first).to_be_visible()
+        wide = await page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= size["width"], f"{address} is {wide} px wide for the {who}"
+        if name:
+            await picture(page, name)
+        await desk.close(page)

@@ -7,6 +7,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import websockets
 from asgiref.sync import sync_to_async
 
 from gameBoosterss.development.engines import Valkey
+from orders.services import order_write_note
 from tests.engines import child_environment, own_valkey
 from tests.knocking import SYNC, asked, code_of, entered, knocked
 from tests.people import cast
 from tests.server import Server, Uvicorn, running, session_of
-from tests.streams import source
+from tests.streams import Reply, source
 
 NEVER = 0.001
 """Handshakes a second: none comes back while a story lasts."""
@@ -187,19 +189,28 @@ async def test_streams_and_waits_take_places_like_sockets(two: list[Server]) -> 
 async def test_a_poll_that_waits_holds_a_place_and_gives_it_back(two: list[Server]) -> None:
     people = await sync_to_async(cast)()
     path = f"/api/orders/{people.order.pk}/state"
-    tag = (await asked(two[0], path, people.client, at="192.0.2.30")).headers["etag"]
-    held = {"If-None-Match": tag}
-    waits = [
-        asyncio.create_task(asked(two[0], f"{path}?wait=20", people.client, at="192.0.2.30", **held)) for _ in range(3)
-    ]
     addresses = (f"198.51.100.{number}" for number in range(250))
+
+    async def three_wait(seconds: int) -> list[asyncio.Task[Reply]]:
+        at = next(addresses)
+        tag = (await asked(two[0], path, people.client, at=at)).headers["etag"]
+        wait = partial(asked, two[0], f"{path}?wait={seconds}", people.client, at=at, **{"If-None-Match": tag})
+        return [asyncio.create_task(wait()) for _ in range(3)]
+
+    waits = await three_wait(25)
 
     async def is_full() -> bool:
         assert not any(wait.done() for wait in waits), "nobody was refused while they waited"
         return not await lets_in(two[1], people.client, at=next(addresses))
 
     await eventually(is_full)
-    assert [(await wait).status for wait in waits] == [304, 304, 304]
+    await sync_to_async(order_write_note)(order_id=people.order.pk, note="news for them", by=people.client)
+    assert [(await wait).status for wait in waits] == [200, 200, 200]
+
+    async def three_are_told_nothing() -> bool:
+        return [(await wait).status for wait in await three_wait(1)] == [304, 304, 304]
+
+    await eventually(three_are_told_nothing)
     await eventually(lambda: lets_in(two[1], people.client, at=next(addresses)))
 
 
@@ -295,7 +306,7 @@ async def test_a_server_that_is_killed_keeps_nobodys_place_for_longer_than_a_lea
             await eventually(lambda: lets_in(other, people.client, at="192.0.2.50"))
 
 
-@pytest.mark.parametrize("trouble", ["paused", "stopped"])
+@pytest.mark.parametrize("trouble", ["paused", pytest.param("stopped", marks=pytest.mark.long)])
 async def test_without_the_shared_count_each_process_counts_alone(db: None, tmp_path: Path, trouble: str) -> None:
     people = await sync_to_async(cast)()
     limits = {**MANY, "user_sockets": 2, "lease_seconds": 3.0, "shared_pause": 0.5, "shared_timeout": 2.0}

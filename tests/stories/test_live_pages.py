@@ -29,10 +29,10 @@ from orders.services import (
 )
 from tests.engines import own_valkey
 from tests.people import Cast, cast, order_of
-from tests.server import running, server
-from tests.stories.desk import DESKTOP, PHONE, Desk, desk, desk_at, live, people, seen, was_not_reloaded
+from tests.server import running
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, desk_at, house, live, people, seen, server, was_not_reloaded
 
-__all__ = ["desk", "people", "server"]
+__all__ = ["desk", "house", "people", "server"]
 pytestmark = pytest.mark.browser
 
 
@@ -57,7 +57,7 @@ async def opened(desk: Desk, user: Any, path: str = "/", **options: Any) -> Page
     return page
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("size", [DESKTOP, pytest.param(PHONE, marks=pytest.mark.long)], ids=["desktop", "phone"])
 async def test_a_booster_sees_a_new_order_at_once_and_loses_it_to_another(desk: Desk, people: Cast, size: Any) -> None:
     page = await opened(desk, people.booster, size=size)
     fresh = await sync_to_async(order_of)(people.other_client)
@@ -138,7 +138,9 @@ async def test_rows_beyond_the_board_are_followed_one_by_one(desk: Desk, people:
     desk.has_one_line(page)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)], ids=["killed", "stopped"]
+)
 async def test_after_the_server_pages_come_back_and_show_what_happened(desk: Desk, people: Cast, how: int) -> None:
     fresh = await sync_to_async(order_of)(people.other_client)
     booster, manager = await opened(desk, people.booster), await opened(desk, people.manager, size=PHONE)
@@ -235,7 +237,7 @@ async def test_a_page_says_up_to_when_it_is_verified_and_a_silent_line_does_not_
     quick.has_one_line(page)
 
 
-@pytest.mark.parametrize("path", ["/?status=open", "/orders/{}/"])
+@pytest.mark.parametrize("path", ["/?status=open", pytest.param("/orders/{}/", marks=pytest.mark.long)])
 async def test_who_is_logged_out_is_told_and_comes_back_to_the_same_page(desk: Desk, people: Cast, path: str) -> None:
     address = path.format(people.order.pk)
     page = await opened(desk, people.booster, address)

@@ -25,8 +25,6 @@ from tests.engines import child_environment
 from tests.people import Cast, cast
 from tests.server import Server, running, session_of
 
-pytestmark = pytest.mark.older
-
 KEYS = {"one": "k" * 64}
 
 
@@ -80,6 +78,7 @@ def ticket_of(user: User) -> str:
     return tickets.issue(claim)
 
 
+@pytest.mark.older
 async def test_pages_of_other_sites_are_refused_whatever_they_show(house: Server) -> None:
     people = await sync_to_async(cast)()
     session = await sync_to_async(session_of)(people.client)
@@ -91,6 +90,7 @@ async def test_pages_of_other_sites_are_refused_whatever_they_show(house: Server
     assert await opened(house, people) == 403
 
 
+@pytest.mark.older
 async def test_a_program_is_let_in_with_a_ticket_or_a_token(house: Server) -> None:
     people = await sync_to_async(cast)()
     ticket = await sync_to_async(ticket_of)(people.client)
@@ -100,6 +100,7 @@ async def test_a_program_is_let_in_with_a_ticket_or_a_token(house: Server) -> No
     assert '"welcome"' in await opened(house, people, token=token)
 
 
+@pytest.mark.older
 async def test_our_own_pages_may_show_a_ticket_as_well(house: Server) -> None:
     people = await sync_to_async(cast)()
     ticket = await sync_to_async(ticket_of)(people.client)
@@ -118,6 +119,7 @@ def open_house(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield server
 
 
+@pytest.mark.older
 async def test_another_site_on_our_own_host_is_foreign(house: Server) -> None:
     people = await sync_to_async(cast)()
     session = await sync_to_async(session_of)(people.client)
@@ -129,6 +131,7 @@ async def test_another_site_on_our_own_host_is_foreign(house: Server) -> None:
         assert '"welcome"' in await opened(house, people, origin=f"http://{host}", host=host, cookie=session)
 
 
+@pytest.mark.older_long
 async def test_any_allowed_host_is_no_leave_for_any_page(open_house: Server) -> None:
     people = await sync_to_async(cast)()
     session = await sync_to_async(session_of)(people.client)
@@ -138,6 +141,7 @@ async def test_any_allowed_host_is_no_leave_for_any_page(open_house: Server) -> 
     assert '"welcome"' in await opened(open_house, people, **own, cookie=session)
 
 
+@pytest.mark.older_long
 async def test_behind_a_proxy_its_word_decides_the_scheme(open_house: Server) -> None:
     people = await sync_to_async(cast)()
     session = await sync_to_async(session_of)(people.client)
@@ -149,6 +153,7 @@ async def test_behind_a_proxy_its_word_decides_the_scheme(open_house: Server) ->
     assert await opened(open_house, people, origin="http://boost.example", **asked, scheme="https") == 403
 
 
+@pytest.mark.older_long
 async def test_trusted_origins_are_read_as_django_reads_them(open_house: Server) -> None:
     people = await sync_to_async(cast)()
     session = await sync_to_async(session_of)(people.client)
@@ -205,6 +210,7 @@ def certify(folder: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(folder / "own.pem"))
 
 
+@pytest.mark.older_long
 async def test_without_a_proxy_the_line_decides_the_scheme(db: None, tmp_path: Path) -> None:
     believes = certify(tmp_path)
     people = await sync_to_async(cast)()

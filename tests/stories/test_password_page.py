@@ -10,14 +10,18 @@ from playwright.async_api import expect
 
 from tests.people import cast
 from tests.server import Server
-from tests.stories.desk import DESKTOP, PHONE, Desk, desk, live
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, house, live, server
 
-__all__ = ["desk"]
+__all__ = ["desk", "house", "server"]
 pytestmark = pytest.mark.browser
 NEW = "correct horse battery"
 
 
-@pytest.mark.parametrize(("size", "theme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["1280", "390"])
+@pytest.mark.parametrize(
+    ("size", "theme"),
+    [pytest.param(DESKTOP, "light", marks=pytest.mark.long), (PHONE, "dark")],
+    ids=["1280", "390"],
+)
 async def test_another_password_ends_every_other_page_and_its_socket(desk: Desk, size: Any, theme: str) -> None:
     people = await sync_to_async(cast)()
     people.client.password = PBKDF2PasswordHasher().encode("old one 4711", "salt")  # the server knows no faster one

@@ -11,13 +11,13 @@ import pytest
 from asgiref.sync import sync_to_async
 from cryptography.fernet import Fernet
 from django.test import Client, override_settings
-from playwright.async_api import ConsoleMessage, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, expect
 
 from orders.services import order_pause, order_write_note
 from tests.engines import child_environment
 from tests.people import Cast, cast
 from tests.server import ROOT, Server, running, session_of
-from tests.stories.desk import FLAGS, PATIENCE, live, seen
+from tests.stories.desk import PATIENCE, live, seen
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_module_imports_others_by_the_names_of_this_release(production_server:
 
 
 @pytest.mark.browser
-async def test_under_the_policy_the_page_is_alive(production_server: Server, chromium: str) -> None:
+async def test_under_the_policy_the_page_is_alive(production_server: Server, chrome: Browser) -> None:
     people: Cast = await sync_to_async(cast)()
     complaints: list[str] = []
 
@@ -78,14 +78,13 @@ async def test_under_the_policy_the_page_is_alive(production_server: Server, chr
         if message.type in {"error", "warning"}:
             complaints.append(message.text)
 
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = await browser.new_page(base_url=production_server.url)
+    async with await chrome.new_context(base_url=production_server.url) as context:
+        page = await context.new_page()
         page.set_default_timeout(PATIENCE)
         page.on("console", heard)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         cookie = await sync_to_async(session_of)(people.client)
-        await page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": production_server.url}])
+        await context.add_cookies([{"name": "sessionid", "value": cookie, "url": production_server.url}])
         await page.goto(f"/orders/{people.order.pk}/")
         await expect(live(page)).to_have_text("Live")
         await sync_to_async(order_write_note)(
@@ -97,7 +96,6 @@ async def test_under_the_policy_the_page_is_alive(production_server: Server, chr
         await expect(live(page)).to_have_text("Live")
         await sync_to_async(order_pause)(order_id=people.order.pk, by=people.client)
         await expect(page.locator('.chips [data-status="Paused"] span')).to_have_text("1")
-        await browser.close()
     assert complaints == []
 
 

@@ -1,5 +1,6 @@
 """Who has no business here learns nothing, harms nobody, and leaves no trace (bad input of INVARIANTS; I20)."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -64,11 +65,14 @@ async def test_the_forbidden_and_the_missing_are_the_same_bytes(standing_server:
         )
         assert b"101 Switching Protocols" in forbidden[0]
         assert forbidden[1] == bytes([0x80 | CLOSE, 2]) + (4404).to_bytes(2)
-        for what, path in not_there(people).items():
+
+        async def same(what: str, path: str) -> None:
             answer = await spoken(standing_server, handshake(standing_server, path, session=session))
             assert answer == forbidden, what
             # Not even the client's own order is there under another spelling.
             assert await spoken(standing_server, handshake(standing_server, path, session=own)) == forbidden, what
+
+        await asyncio.gather(*(same(*each) for each in not_there(people).items()))
 
 
 async def test_anonymous_people_cannot_tell_an_order_from_none(standing_server: Server) -> None:
@@ -91,13 +95,14 @@ async def test_a_refusal_leaves_at_its_time_whatever_the_reason(patient_server: 
         "missing": "/ws/orders/987654321/",
         "no key": "/ws/orders/-1/",
     }
-    for what, path in {**paths, "unknown path": "/ws/nothing/"}.items():
+    known = [(what, path, session) for what, path in {**paths, "unknown path": "/ws/nothing/"}.items()]
+
+    async def refused(what: str, path: str, session: str) -> None:
         started = time.monotonic()
         await spoken(patient_server, handshake(patient_server, path, session=session))
         assert time.monotonic() - started >= REFUSAL_SECONDS, what
-    started = time.monotonic()
-    await spoken(patient_server, handshake(patient_server, paths["forbidden"]))
-    assert time.monotonic() - started >= REFUSAL_SECONDS
+
+    await asyncio.gather(*(refused(*each) for each in (*known, ("nobody", paths["forbidden"], ""))))
 
 
 @pytest.mark.parametrize("origin", [None, "https://evil.example", "null", "http://127.0.0.1.evil.example", "file://"])

@@ -1,5 +1,6 @@
 """In the sync dialect a forbidden and a missing order are the same bytes, on a real server (I20)."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -36,9 +37,12 @@ async def test_the_forbidden_and_the_missing_are_the_same_bytes(
     key = people.order.pk
     keys = [key, 987654321, 0, -1, 2**63, "1e3", "٣", "", f"0{key}", f" {key}", "9" * 100]
     seen = {}
-    for each in keys:
+
+    async def asked(each: object) -> None:
         have = {} if held is None else {"have": {"epoch": "any", "versions": {str(each): held}}}
         topic = f"order:{each}"
         (seen[topic],) = await answers(standing_server, people.other_client, topic=topic, mode=mode, **have)
+
+    await asyncio.gather(*map(asked, keys))
     assert len(set(seen.values())) == 1, seen
     assert json.loads(seen[f"order:{key}"])["code"] == "not_found"

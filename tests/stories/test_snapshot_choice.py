@@ -9,7 +9,7 @@ from orders.services import order_write_note
 from tests.people import Cast, cast
 from tests.server import Server, Watch, unbroken
 
-pytestmark = pytest.mark.older
+pytestmark = pytest.mark.older_long
 
 note = sync_to_async(order_write_note)
 

@@ -25,7 +25,7 @@ MANY = 120
 @pytest.fixture(scope="module")
 def brisk(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose streams are commented often, and cut off when they stall; behind GZip, as a project may be."""
-    short = {"stream_comment_seconds": 0.2, "repair_seconds": 0.2, "stall_seconds": 2.0}
+    short = {"stream_comment_seconds": 0.5, "repair_seconds": 0.2, "stall_seconds": 2.0}
     with running(tmp_path_factory.mktemp("server"), child_environment(), **short) as server:
         yield server
     assert "Traceback" not in server.log.read_text(), server.log.read_text()[-5000:]
@@ -59,7 +59,8 @@ async def test_many_streams_and_waits_hold_no_thread_and_no_connection(brisk: Se
     tag = (await ask(brisk, f"{path}/state", session=session)).headers["etag"]
     threads, connections = threads_of(brisk), await connections_of_servers()
     async with AsyncExitStack() as stack:
-        streams = [await stack.enter_async_context(source(brisk, f"{path}/stream", people.client)) for _ in range(MANY)]
+        opening = (source(brisk, f"{path}/stream", people.client) for _ in range(MANY))
+        streams = await asyncio.gather(*map(stack.enter_async_context, opening))
         waits = [
             asyncio.create_task(ask(brisk, f"{path}/state?wait=25", session=session, headers={"If-None-Match": tag}))
             for _ in range(MANY)

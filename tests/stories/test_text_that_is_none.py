@@ -14,8 +14,6 @@ from tests.people import cast, person
 from tests.server import Server, Watch, running, session_of
 from tests.streams import ask
 
-pytestmark = pytest.mark.older
-
 
 @pytest.fixture(scope="module")
 def house(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -81,6 +79,7 @@ async def admin_session(house: Server) -> str:
     return await sync_to_async(session_of)(admin)
 
 
+@pytest.mark.older_long
 @pytest.mark.parametrize("path", READ)
 async def test_a_nul_in_an_address_is_no_error_of_ours(house: Server, admin_session: str, path: str) -> None:
     people = await sync_to_async(cast)()
@@ -89,6 +88,7 @@ async def test_a_nul_in_an_address_is_no_error_of_ours(house: Server, admin_sess
         assert reply.status in (302, 400, 401, 403, 404, 301, 200), (reply.status, reply.body[:300])
 
 
+@pytest.mark.older_long
 @pytest.mark.parametrize(("path", "body"), WRITTEN)
 async def test_a_nul_in_what_is_sent_is_no_error_of_ours(
     house: Server, admin_session: str, path: str, body: str
@@ -115,6 +115,7 @@ async def test_a_nul_in_what_is_sent_is_no_error_of_ours(
         assert reply.status in (302, 400, 401, 403, 404, 409, 415, 422, 200), (reply.status, reply.body[:300])
 
 
+@pytest.mark.older
 async def test_a_nul_in_a_frame_is_an_error_of_the_one_who_sent_it(house: Server) -> None:
     people = await sync_to_async(cast)()
     key = people.order.pk

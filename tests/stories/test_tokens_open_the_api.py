@@ -15,7 +15,7 @@ from tests.people import cast, person
 from tests.server import Server, Watch, running, session_of, state_of
 from tests.streams import ask, source
 
-pytestmark = pytest.mark.older
+pytestmark = pytest.mark.older_long
 
 KEYS = {"one": "k" * 64}
 

@@ -18,10 +18,9 @@ from games.league_of_legends.services import division_order_report
 from orders.models import BaseOrder
 from orders.services import order_assign, order_claim, order_pause, order_release, order_reprice
 from tests.people import Cast, order_of
-from tests.server import server
-from tests.stories.desk import DESKTOP, PHONE, Desk, desk, live, people, picture, seen, was_not_reloaded
+from tests.stories.desk import DESKTOP, PHONE, Desk, desk, house, live, people, picture, seen, server, was_not_reloaded
 
-__all__ = ["desk", "people", "server"]
+__all__ = ["desk", "house", "people", "server"]
 pytestmark = pytest.mark.browser
 
 
@@ -181,37 +180,36 @@ async def test_without_the_script_everything_can_be_done(desk: Desk, people: Cas
     await expect(seen(page, "status")).to_have_text("Paused")
 
 
-@pytest.mark.parametrize("who", ["client", "booster", "manager"])
-async def test_a_phone_never_scrolls_sideways(desk: Desk, people: Cast, who: str) -> None:
-    user = getattr(people, who)
-    for path in ("/", f"/orders/{people.order.pk}/"):
-        page = await desk.open(user, path, size=PHONE)
-        await expect(live(page)).to_have_text("Live")
-        wide = await page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= PHONE["width"], f"{path} is {wide} px wide"
+async def test_a_phone_never_scrolls_sideways(desk: Desk, people: Cast) -> None:
+    for user in (people.client, people.booster, people.manager):
+        for path in ("/", f"/orders/{people.order.pk}/"):
+            page = await desk.open(user, path, size=PHONE)
+            await expect(live(page)).to_have_text("Live")
+            wide = await page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= PHONE["width"], f"{path} is {wide} px wide for the {user.role}"
+            await desk.close(page)
 
 
-@pytest.mark.parametrize(
-    ("who", "path", "size", "theme", "name"),
-    [
-        ("manager", "/", DESKTOP, "dark", "orders-manager-1280"),
-        ("booster", "/", DESKTOP, "light", "orders-booster-1280"),
-        ("booster", "/", PHONE, "light", "orders-booster-390"),
-        ("booster", "/orders/{}/", DESKTOP, "light", "order-booster-1280"),
-        ("client", "/orders/{}/", PHONE, "dark", "order-client-390"),
-        ("client", "/orders/new/league-of-legends/", DESKTOP, "light", "order-new-1280"),
-    ],
-)
-async def test_the_demo_fits_its_window(
-    desk: Desk, settings: Any, who: str, path: str, size: Any, theme: str, name: str
-) -> None:
+WINDOWS: dict[str, tuple[str, str, Any, str]] = {
+    "orders-manager-1280": ("manager", "/", DESKTOP, "dark"),
+    "orders-booster-1280": ("booster", "/", DESKTOP, "light"),
+    "orders-booster-390": ("booster", "/", PHONE, "light"),
+    "order-booster-1280": ("booster", "/orders/{}/", DESKTOP, "light"),
+    "order-client-390": ("client", "/orders/{}/", PHONE, "dark"),
+    "order-new-1280": ("client", "/orders/new/league-of-legends/", DESKTOP, "light"),
+}
+
+
+async def test_the_demo_fits_its_windows(desk: Desk, settings: Any) -> None:
     settings.DEBUG = True
     await sync_to_async(call_command)("demo_data", verbosity=0)
-    user = await User.objects.aget(username=who)
     order = await BaseOrder.objects.filter(client__username="client").order_by("pk").afirst()
     assert order is not None
-    page = await desk.open(user, path.format(order.pk), size=size, theme=theme)
-    if "new" not in path:
-        await expect(live(page)).to_have_text("Live")
-    assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    await picture(page, name)
+    for name, (who, path, size, theme) in WINDOWS.items():
+        user = await User.objects.aget(username=who)
+        page = await desk.open(user, path.format(order.pk), size=size, theme=theme)
+        if "new" not in path:
+            await expect(live(page)).to_have_text("Live")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"], name
+        await picture(page, name)
+        await desk.close(page)

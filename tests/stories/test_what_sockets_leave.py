@@ -24,9 +24,9 @@ MANY = 10
 
 @pytest.fixture(scope="module")
 def watched(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that says what is left of its sockets."""
+    """A server that says what is left of its sockets, and waits for a second until they say who they are."""
     folder = tmp_path_factory.mktemp("server")
-    with running(folder, child_environment(), application="tests.leavings:application") as server:
+    with running(folder, child_environment(), application="tests.leavings:application", auth_seconds=1.0) as server:
         yield server
 
 
