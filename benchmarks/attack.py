@@ -2,7 +2,7 @@
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +24,11 @@ def main() -> None:
     chosen = options("What fifty watchers of ten orders notice of two hundred attackers, kind by kind.", attackers=True)
     seconds = 2 if chosen.tiny else 30
     server = "Daphne behind nginx" if chosen.nginx else "Daphne"
-    conditions = f"{server}, PostgreSQL, {chosen.rounds} rounds of {seconds} s for each kind, {A_SECOND} saves a second"
-    report = Report("attack-behind-nginx" if chosen.nginx else "attack", conditions)
+    who = "20 managers who watch one of the ten orders" if chosen.insiders else "20 clients who watch their own orders"
+    length = f"{chosen.rounds} rounds of {seconds} s for each kind, {A_SECOND} saves a second"
+    conditions = f"{server}, PostgreSQL, attackers: {who}, {length}"
+    name = "attack" + "-by-insiders" * chosen.insiders + "-behind-nginx" * chosen.nginx
+    report = Report(name, conditions)
     report.begin()
     with stage(durable=chosen.durable, limits=True) as folder:
         measure(report, chosen, folder, seconds)
@@ -41,7 +44,7 @@ def measure(report: Report, chosen: Namespace, folder: Path, seconds: int) -> No
     from benchmarks.rounds import Spread, ratio
     from realtime import relay
     from tests.attackers import KINDS
-    from tests.people import cast, person
+    from tests.people import cast, order_of, person
 
     people = cast()
     orders = orders_of(people.order, 10)
@@ -53,7 +56,9 @@ def measure(report: Report, chosen: Namespace, folder: Path, seconds: int) -> No
         ),
     ]
     watched = [(order, session) for at, order in enumerate(orders) for session in crowds[at % 2]]
-    villains = sessions([person(Role.MANAGER) for _ in range(20)])  # as many as it takes to get all of them in
+    rack = [person(Role.MANAGER if chosen.insiders else Role.CLIENT) for _ in range(20)]  # lets all of them in
+    targets = [orders[0] if chosen.insiders else order_of(villain).pk for villain in rack]
+    villains = list(zip(sessions(rack), targets, strict=True))
     kinds = chosen.kind or (KINDS[:2] if chosen.tiny else KINDS)
     with Show(folder, nginx=chosen.nginx) as show:
 
@@ -68,7 +73,7 @@ def measure(report: Report, chosen: Namespace, folder: Path, seconds: int) -> No
             for _ in range(chosen.rounds):
                 alone.append(watch())
                 before = resident(show.server.pid)
-                with attackers(show, kind, villains, orders[0], 20 if chosen.tiny else 200):
+                with attackers(show, kind, villains, 20 if chosen.tiny else 200):
                     beside.append(watch())
                     memory.append(resident(show.server.pid) - before)
             p99 = [[passage.delay(-1, 0.99) for passage in passages] for passages in (alone, beside)]
@@ -83,11 +88,11 @@ def measure(report: Report, chosen: Namespace, folder: Path, seconds: int) -> No
 
 
 @contextmanager
-def attackers(show: "Show", kind: str, sessions: list[str], order: int, many: int) -> Iterator[None]:
-    """Have ``many`` attackers at the server, in a process of their own."""
+def attackers(show: "Show", kind: str, villains: Sequence[tuple[str, int]], many: int) -> Iterator[None]:
+    """Have ``many`` attackers at the server, in a process of their own; each of ``villains`` is session and order."""
     from tests.attackers import handshakes
 
-    requests = [each.decode() for each in handshakes(show.door, sessions, order)]
+    requests = [each.decode() for session, order in villains for each in handshakes(show.door, [session], order)]
     child = begin("benchmarks.ill_will", environment=show.environment)
     try:
         ready(child, json.dumps({"port": show.door.port, "kind": kind, "requests": requests, "many": many}))

@@ -16,6 +16,9 @@ def options(description: str, *, sqlite: bool = False, attackers: bool = False) 
         parser.add_argument("--sqlite", action="store_true", help="SQLite in place of PostgreSQL")
     if attackers:
         parser.add_argument("--kind", action="append", help="attackers of this kind alone; may be said again")
+        parser.add_argument(
+            "--insiders", action="store_true", help="they are managers, and watch one of the ten orders"
+        )
         parser.add_argument("--nginx", action="store_true", help="nginx in front, as docs/how-to/nginx.md has it")
     found = parser.parse_args()
     found.rounds = 1 if found.tiny else found.rounds

@@ -56,6 +56,7 @@ class Server(StockServer):
         self.http_factory.protocol = line_of
         self.http_factory.buildProtocol = self._channel
         self._ports.append(port)
+        one_by_one(port)
         super().listen_success(port)
 
     def _channel(self, address: Any) -> Any:
@@ -136,6 +137,17 @@ class Server(StockServer):
         until = time.monotonic() + within
         while time.monotonic() < until and is_under_way():
             yield task.deferLater(reactor, 0.02)
+
+
+def one_by_one(port: Any) -> None:
+    """Have ``port`` accept one connection in each round of the loop. Twisted takes a hundred at once and more."""
+    stock = port.doRead
+
+    def accept() -> None:
+        port.numberAccepts = 1  # Twisted raises it again each time
+        stock()
+
+    port.doRead = accept
 
 
 class _Ended:

@@ -7,14 +7,13 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from daphne.ws_protocol import WebSocketProtocol
-from twisted.internet import reactor
 
 from .. import conf, metrics
 from ..limits import Bucket
 from ..protocol.closing import Close
 from .denial import Denying
 from .flow import Flow, hold_little
-from .turns import FRAMES, Turns
+from .turns import FRAMES, Turns, soon
 from .unfinished import Store, Unfinished
 
 WAITING_MESSAGES = 16
@@ -26,15 +25,15 @@ ASIDE = (9, 10)
 
 
 def paced(application: Any) -> Any:
-    """Return ``application``, whose sockets learn what it has taken."""
+    """Return ``application``, whose sockets take turns with what it hears, and learn what it has taken."""
 
     async def run(scope: Any, receive: Callable[[], Awaitable[Any]], send: Any) -> None:
         protocol = send.args[0]  # it is the server's ``handle_reply``, for one protocol
 
         async def take() -> Any:
             message = await receive()
+            await protocol.turns.wait()
             if message["type"] == "websocket.receive":
-                await protocol.turns.wait()
                 protocol.taken(message)
             return message
 
@@ -57,7 +56,7 @@ class Socket(Denying, WebSocketProtocol):
     _taken_frames = 0
     """Frames that were taken in this turn."""
     _waits_for_turn = _is_paused = _is_deaf = False
-    turns: ClassVar[Turns] = Turns(partial(reactor.callLater, 0))  # type: ignore[arg-type]
+    turns: ClassVar[Turns] = Turns(soon)
     _said_since = 0
     """Bytes that came after the close frame that was sent to him."""
     maxMessagePayloadSize: int  # noqa: N815
@@ -238,7 +237,7 @@ class Socket(Denying, WebSocketProtocol):
     def check_timeouts(self) -> None:
         """Leave who began a message and does not end it, and whom the application has not answered in time."""
         if self._message.is_late(conf.current().handshake_seconds):
-            self._shut(Close.SILENT)
+            self.turns.take(partial(self._shut, Close.SILENT))
         is_late = self.duration() > self.server.websocket_connect_timeout
         if not (is_late and self._turned_away()):
             super().check_timeouts()

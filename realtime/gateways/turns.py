@@ -8,59 +8,60 @@ from contextlib import suppress
 FRAMES = 4
 """Frames that a socket takes out of what has come, in one turn. One of good order hardly ever sends more at once."""
 
-TURNS = 4
-"""Turns in each round of the loop, of all sockets of a process together. Each is some tenths of a millisecond."""
-
 
 class Turns:
-    """Work of which each round of the loop does ``TURNS`` pieces, however many wait.
+    """Work of which each round of the loop does one piece, however much of it waits.
 
     ``later`` runs a function in the next round, after what has come in meanwhile.
 
     >>> rounds, done = [], []
     >>> turns = Turns(rounds.append)
-    >>> for number in range(TURNS + 1):
-    ...     turns.take(lambda number=number: done.append(number))
-    >>> done, len(rounds)
-    ([0, 1, 2, 3], 1)
-    >>> rounds.pop()(); done[-1]
-    4
+    >>> turns.take(lambda: done.append("a")); turns.take(lambda: done.append("b")); turns.take(lambda: done.append("c"))
+    >>> done
+    ['a']
+    >>> rounds.pop()(); done, len(rounds)
+    (['a', 'b'], 1)
     """
 
     def __init__(self, later: Callable[[Callable[[], None]], object]) -> None:
         self._later = later
         self._waiting: deque[Callable[[], None]] = deque()
-        self._left = TURNS
+        self._is_taken = False
+        """Whether this round has had its turn."""
 
     def take(self, work: Callable[[], None]) -> None:
-        """Do ``work``: now, when this round has a turn left, or when all who wait already had theirs."""
-        if self._left and not self._waiting:
-            self._spend()
-            work()
-        else:
+        """Do ``work``: now, when nobody has had a turn in this round, or when all who wait already had theirs."""
+        if self._is_taken:
             self._waiting.append(work)
+        else:
+            self._begin()
+            work()
 
     async def wait(self) -> None:
-        """Return when there is a turn left: most times at once."""
-        if self._left and not self._waiting:
-            self._spend()
-        else:
+        """Return when it is one's turn: most times at once."""
+        if self._is_taken:
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(lambda: _come(turn))
             await turn
+        else:
+            self._begin()
 
-    def _spend(self) -> None:
-        if self._left == TURNS:
-            self._later(self._next_round)
-        self._left -= 1
+    def _begin(self) -> None:
+        self._is_taken = True
+        self._later(self._next_round)
 
     def _next_round(self) -> None:
-        self._left = TURNS
-        while self._left and self._waiting:
-            self._spend()
+        self._is_taken = False
+        if self._waiting:
+            self._begin()
             self._waiting.popleft()()
 
 
 def _come(turn: "asyncio.Future[None]") -> None:
     with suppress(asyncio.InvalidStateError):  # who waited has gone
         turn.set_result(None)
+
+
+def soon(work: Callable[[], None]) -> None:
+    """Do ``work`` in the next round of the running loop."""
+    asyncio.get_running_loop().call_soon(work)

@@ -1,14 +1,17 @@
 """What Daphne's subclass does in moments that no client can make to order."""
 
+import socket
 from typing import Any
 
 import pytest
 from pytest_django import Settings
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
+from twisted.internet.tcp import Port
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.web import http
 
+from realtime.gateways.daphne import one_by_one
 from realtime.gateways.flow import Flow
 from realtime.gateways.requests import Request, line_of
 from realtime.quotas import Quotas
@@ -41,6 +44,26 @@ def test_the_clock_of_a_line_ends_when_http_2_takes_it_over(
     line.dataReceived(b"GET / HT")
     clock.advance(60)
     assert transport.value().startswith(b"HTTP/1.1 408 ") == (spoken == "http/1.1")
+
+
+def test_a_crowd_comes_in_one_by_one() -> None:
+    """Each round of the loop accepts one connection: two hundred that come at once are a hundred milliseconds."""
+    came: list[int] = []
+
+    class Counting(Factory):
+        def buildProtocol(self, address: Any) -> None:  # noqa: N802
+            came.append(1)
+
+    factory: Any = Counting()
+    port: Any = Port(0, factory, interface="127.0.0.1", reactor=MemoryReactorClock())
+    port.startListening()
+    one_by_one(port)
+    people = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(3)]
+    for number in range(1, 4):
+        port.doRead()
+        assert len(came) == number
+    for each in (*people, port.socket):
+        each.close()
 
 
 async def test_who_has_offended_is_turned_away_before_a_request_is_made_of_it(settings: Settings) -> None:

@@ -14,11 +14,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from realtime.gateways.sockets import WAITING_MESSAGES, Socket, paced
-from realtime.gateways.turns import FRAMES, TURNS, Turns
+from realtime.gateways.turns import FRAMES, Turns
 from tests.wire import PING, frame
 
-ROUND = TURNS * FRAMES
-"""Frames that a round of the loop takes at most."""
 SHAKE = (
     b"GET /ws/ HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -95,11 +93,11 @@ def texts(many: int) -> bytes:
 
 
 def test_who_says_much_has_many_turns(house: House) -> None:
-    socket, many = house.open("a"), 2 * ROUND + FRAMES + 1
+    socket, many = house.open("a"), 2 * FRAMES + 1
     socket.dataReceived(texts(many))
-    assert len(house.heard) == ROUND
+    assert len(house.heard) == FRAMES
     assert socket.transport.producerState == "paused", "what is to come waits where it is"
-    assert [house.go_round() for _ in range(3)] == [ROUND, FRAMES + 1, 0]
+    assert [house.go_round() for _ in range(3)] == [FRAMES, 1, 0]
     assert [text for _, text in house.heard] == [str(number) for number in range(many)]
     assert socket.transport.producerState == "producing"
 
@@ -107,16 +105,17 @@ def test_who_says_much_has_many_turns(house: House) -> None:
 def test_a_round_takes_no_more_of_many_than_of_one(house: House) -> None:
     for name in "abcdefgh":
         house.open(name).dataReceived(texts(2 * FRAMES))
-    assert len(house.heard) == ROUND
-    assert [house.go_round() for _ in range(4)] == [ROUND, ROUND, ROUND, 0]
-    assert {name: house.heard.index((name, "0")) for name in "cdefgh"} == {
-        name: ROUND + at * FRAMES for at, name in enumerate("cdefgh")
+    assert len(house.heard) == FRAMES
+    assert [house.go_round() for _ in range(16)] == [*[FRAMES] * 15, 0]
+    assert {name: house.heard.index((name, "0")) for name in "bcdefgh"} == {
+        name: FRAMES * at
+        for at, name in enumerate("bcdefgh", 2)  # the second turn was that of the first again
     }, "who has had a turn stands behind who has not"
 
 
 def test_what_is_no_message_takes_turns_as_well(house: House) -> None:
     socket = house.open("a")
-    socket.dataReceived(frame(b"", PING) * (ROUND + 2) + texts(1))
+    socket.dataReceived(frame(b"", PING) * (FRAMES + 2) + texts(1))
     assert house.heard == []
     house.go_round()
     assert house.heard == [("a", "0")]
@@ -131,7 +130,7 @@ async def test_an_application_takes_turns_with_what_it_hears(house: House) -> No
             taken.append((await receive())["text"])
 
     async def receive() -> Any:
-        if len(taken) > 10 * TURNS:
+        if len(taken) > 10:
             await asyncio.Event().wait()  # a test that hangs says less than one that fails
         return {"type": "websocket.receive", "text": "x"}
 
@@ -139,23 +138,23 @@ async def test_an_application_takes_turns_with_what_it_hears(house: House) -> No
     running = asyncio.ensure_future(paced(application)({}, receive, partial(lambda *_: None, socket)))
     for rounds in range(1, 4):
         await asyncio.sleep(0)
-        assert len(taken) == TURNS * rounds
+        assert len(taken) == rounds
         house.go_round()
     running.cancel()
 
 
 def test_what_comes_while_a_turn_is_waited_for_stands_behind(house: House) -> None:
     socket = house.open("a")
-    socket.dataReceived(texts(ROUND + 1))
+    socket.dataReceived(texts(FRAMES + 1))
     socket.dataReceived(frame(b"later"))  # TLS had it already
-    assert len(house.heard) == ROUND
+    assert len(house.heard) == FRAMES
     house.go_round()
-    assert [text for _, text in house.heard][-2:] == [str(ROUND), "later"]
+    assert [text for _, text in house.heard][-2:] == [str(FRAMES), "later"]
 
 
 def test_a_turn_that_comes_after_the_end_takes_nothing(house: House) -> None:
     socket = house.open("a")
-    socket.dataReceived(texts(2 * ROUND))
+    socket.dataReceived(texts(2 * FRAMES))
     socket.dropConnection(abort=True)
     socket.connectionLost(Failure(ConnectionDone()))
     assert house.go_round() == 0
@@ -173,4 +172,5 @@ def test_an_application_that_is_behind_decides_when_it_goes_on(house: House) -> 
     house.is_taking = True
     for text in ("1", "2"):
         socket.taken({"type": "websocket.receive", "text": text})
+        house.go_round()
     assert (len(house.heard), socket.transport.producerState) == (WAITING_MESSAGES + 2, "producing")
