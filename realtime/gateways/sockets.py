@@ -253,6 +253,10 @@ class Socket(Denying, WebSocketProtocol):
         """
         return self._deny(HTTPStatus.SERVICE_UNAVAILABLE)
 
+    def onCloseHandshakeTimeout(self) -> None:  # noqa: N802
+        """Cut the line of who does not answer a close, in his turn: many were closed in one moment."""
+        self.turns.take(super().onCloseHandshakeTimeout)
+
     def onAutoPingTimeout(self) -> None:  # noqa: N802
         """Say why a silent peer is left, then leave him; the stock server cuts the line."""
         self.autoPingTimeoutCall = None

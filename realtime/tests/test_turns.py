@@ -160,6 +160,16 @@ def test_a_turn_that_comes_after_the_end_takes_nothing(house: House) -> None:
     assert house.go_round() == 0
 
 
+def test_lines_of_a_crowd_are_cut_one_by_one(house: House) -> None:
+    sockets = [house.open(name) for name in "abc"]
+    for each in sockets:
+        each.sendCloseFrame(code=4429)
+        each.onCloseHandshakeTimeout()
+    for rounds in range(1, 4):
+        assert sum(each.transport.disconnected for each in sockets) == rounds
+        house.go_round()
+
+
 def test_an_application_that_is_behind_decides_when_it_goes_on(house: House) -> None:
     house.is_taking = False
     socket = house.open("a")
