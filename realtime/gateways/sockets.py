@@ -78,10 +78,10 @@ class Socket(Denying, WebSocketProtocol):
         self.transport.resumeProducing()
 
     def processHandshake(self) -> None:  # noqa: N802
-        """Keep what comes before the handshake is answered, but not much: the stock one looks for another in it."""
+        """Keep what comes before the handshake is answered, but read no more: the stock one looks for another in it."""
         if not hasattr(self, "handshake_deferred"):
             super().processHandshake()
-        elif len(self.data) > WAITING_BYTES:
+        elif self.data:
             self.transport.pauseProducing()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
