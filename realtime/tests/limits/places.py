@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -52,18 +53,17 @@ async def entered(quotas: Quotas, address: str, account: str) -> Place | None:
     return None
 
 
+_numbers = count(1)
+
+
 def own_name() -> str:
     """Return a name that no other test counts for."""
-    own_name.number += 1  # type: ignore[attr-defined]
-    return f"account{own_name.number}"  # type: ignore[attr-defined]
-
-
-own_name.number = 0  # type: ignore[attr-defined]
+    return f"account{next(_numbers)}"
 
 
 def own_address() -> str:
-    own_name()
-    return f"192.0.2.{own_name.number % 250}"  # type: ignore[attr-defined]
+    """Return an address that no other test counts for."""
+    return f"192.0.2.{next(_numbers) % 250}"
 
 
 def layer_at(settings: Settings, url: str) -> None:
