@@ -228,7 +228,7 @@ class Socket(Denying, WebSocketProtocol):
         metrics.refused.labels(str(code.value)).inc()
         self.sendCloseFrame(code=int(code))
         self.transport.pauseProducing()
-        self.message_data: list[bytes] = []
+        self.message_data, self.frame_data, self.data = list[bytes](), list[bytes](), b""
         self._message.let_go()
 
     def _max_message_size_exceeded(self, *_: Any) -> None:
