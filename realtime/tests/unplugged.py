@@ -1,4 +1,4 @@
-"""Sockets of our Daphne's that no network carries: a test is the loop that goes round, and the line that brings bytes."""
+"""Sockets of our Daphne's that no network carries: a test is the loop, and the line that brings bytes."""
 
 from collections import deque
 from collections.abc import Callable
