@@ -10,8 +10,7 @@ KERNEL_BYTES = 128 * 1024
 """What the kernel may hold for a reader; left to itself it takes megabytes of states that are long past."""
 
 LINE_BYTES = 16 * 1024
-"""What is read of a line at once, so that who floods gets no longer turn than others; and what waits in front of the
-kernel's buffer before the line is full."""
+"""What waits in front of the kernel's buffer before a line is full."""
 
 
 class Flow:
@@ -47,7 +46,7 @@ class Flow:
 
 
 def hold_little(transport: Any) -> None:
-    """Have Twisted and the kernel hold little for this reader, and take little of him at once."""
+    """Have Twisted and the kernel hold little for this reader."""
     transport.bufferSize = LINE_BYTES
     line = transport.getHandle()
     if isinstance(line, socket.socket):

@@ -21,10 +21,6 @@ BODY_BYTES_A_SECOND = 16 * 1024
 """Each so many bytes of a body give its sender another second; of a head nothing does."""
 
 
-READ_BYTES = 4 * 1024
-"""What is read of a request at once. Twisted reads 64 KiB, and what stands behind a handshake is held with it until
-the application has answered."""
-
 LINGER = 1.0
 """For how long a body that is too large is still read and thrown away: with bytes unread the kernel resets the line,
 and its client never sees the answer (RFC 9112 §9.6)."""
@@ -61,7 +57,6 @@ class Line(_Channel):
 
     def connectionMade(self) -> None:  # noqa: N802 (Twisted names these)
         super().connectionMade()
-        self.transport.bufferSize = READ_BYTES
         self._begin()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802

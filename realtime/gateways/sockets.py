@@ -13,7 +13,7 @@ from ..limits import Bucket
 from ..protocol.closing import Close
 from .denial import Denying
 from .flow import Flow, hold_little
-from .turns import FRAMES, Turns, soon
+from .turns import FRAMES, TURNS, Turns
 from .unfinished import Store, Unfinished
 
 WAITING_MESSAGES = 16
@@ -56,7 +56,7 @@ class Socket(Denying, WebSocketProtocol):
     _taken_frames = 0
     """Frames that were taken in this turn."""
     _waits_for_turn = _is_paused = _is_deaf = False
-    turns: ClassVar[Turns] = Turns(soon)
+    turns: ClassVar[Turns] = TURNS
     _said_since = 0
     """Bytes that came after the close frame that was sent to him."""
     maxMessagePayloadSize: int  # noqa: N815
@@ -98,10 +98,13 @@ class Socket(Denying, WebSocketProtocol):
         if not self._is_up():
             super().consumeData()
         elif not self._waits_for_turn:
-            self._waits_for_turn = True
-            self.turns.take(self._take_turn)
-            if self._waits_for_turn:
-                self._pause()
+            self._wait_for_turn(self.turns.take)
+
+    def _wait_for_turn(self, take: Callable[[Callable[[], None]], None]) -> None:
+        self._waits_for_turn = True
+        take(self._take_turn)
+        if self._waits_for_turn:
+            self._pause()
 
     def _is_up(self) -> bool:
         return self.state in (self.STATE_OPEN, self.STATE_CLOSING)
@@ -113,7 +116,7 @@ class Socket(Denying, WebSocketProtocol):
         super().consumeData()
         self._time_message()
         if self._has_had_its_turn() and self.data and not (self._is_deaf or self._is_full()):
-            self.consumeData()
+            self._wait_for_turn(self.turns.again)
         elif not (self._is_deaf or self._is_full()):
             self._resume()
 

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 FRAMES = 4
 """Frames that a socket takes out of what has come, in one turn. One of good order hardly ever sends more at once."""
@@ -28,23 +28,46 @@ class Turns:
         self._waiting: deque[Callable[[], None]] = deque()
         self._is_taken = False
         """Whether this round has had its turn."""
+        self._is_within = False
+        """Whether what runs now is somebody's turn."""
 
     def take(self, work: Callable[[], None]) -> None:
-        """Do ``work``: now, when nobody has had a turn in this round, or when all who wait already had theirs."""
-        if self._is_taken:
-            self._waiting.append(work)
+        """Do ``work``: now, when it is a part of a turn or nobody has had one in this round, or when all who wait
+        already had theirs.
+        """
+        if self._is_within or self.begin():
+            self._do(work)
         else:
+            self._waiting.append(work)
+
+    def again(self, work: Callable[[], None]) -> None:
+        """Do ``work`` in another turn than this."""
+        if not self._is_taken:
             self._begin()
-            work()
+        self._waiting.append(work)
+
+    def begin(self) -> bool:
+        """Take this round's turn, if nobody has, and return whether it is one's own."""
+        is_free = not self._is_taken
+        if is_free:
+            self._begin()
+        return is_free
+
+    @contextmanager
+    def within(self) -> "Iterator[None]":
+        """What is done in here is one turn."""
+        was_within, self._is_within = self._is_within, True
+        try:
+            yield
+        finally:
+            self._is_within = was_within
 
     async def wait(self) -> None:
         """Return when it is one's turn: most times at once."""
-        if self._is_taken:
+        if not self.begin():
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(lambda: _come(turn))
             await turn
-        else:
-            self._begin()
 
     def _begin(self) -> None:
         self._is_taken = True
@@ -54,7 +77,11 @@ class Turns:
         self._is_taken = False
         if self._waiting:
             self._begin()
-            self._waiting.popleft()()
+            self._do(self._waiting.popleft())
+
+    def _do(self, work: Callable[[], None]) -> None:
+        with self.within():
+            work()
 
 
 def _come(turn: "asyncio.Future[None]") -> None:
@@ -65,3 +92,7 @@ def _come(turn: "asyncio.Future[None]") -> None:
 def soon(work: Callable[[], None]) -> None:
     """Do ``work`` in the next round of the running loop."""
     asyncio.get_running_loop().call_soon(work)
+
+
+TURNS = Turns(soon)
+"""The turns of this process."""
