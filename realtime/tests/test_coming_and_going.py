@@ -1,4 +1,4 @@
-"""Sockets come and go one by one: the hub ends each listener once."""
+"""Sockets come and go one by one: the hub lingers for the last of them, and ends each listener once."""
 
 import asyncio
 import logging
@@ -83,6 +83,18 @@ async def test_a_listener_that_leaves_late_does_not_end_the_next(reluctant: Relu
         _, left = await asyncio.wait(first, timeout=20)
         assert not left
         assert reluctant.cancelled() == [1, 0]
+
+
+async def test_the_hub_lingers_for_the_last_who_left(reluctant: Reluctant, settings: Settings) -> None:
+    hub = Hub.current()
+    settings.REALTIME = {**settings.REALTIME, "LINGER_SECONDS": 0.01}
+    with hub.visit() as reader:
+        pass
+    settings.REALTIME = {**settings.REALTIME, "LINGER_SECONDS": 1000.0}
+    with hub.visit():
+        pass
+    await asyncio.sleep(0.02)  # timers of a loop go off in their order: the first one's would have
+    assert hub.reader is reader
 
 
 @pytest.fixture(params=["pubsub.RedisPubSubChannelLayer", "core.RedisChannelLayer"])
