@@ -47,17 +47,17 @@ class Ear:
         """Listen, and start again after a loss, until cancelled."""
         await self._learn_epoch(reader)
         while True:
-            self._listening = asyncio.create_task(brokers.current().listen(self._heard, self._hinted))
+            listening = self._listening = asyncio.create_task(brokers.current().listen(self._heard, self._hinted))
             confirming = asyncio.create_task(self._confirm())
             try:
-                await self._listening
+                await listening
             except BrokerError as error:
                 logger.warning("the bus is lost, repair serves meanwhile: %s", error)
             except asyncio.CancelledError:
                 if asyncio.current_task().cancelling():  # type: ignore[union-attr]
                     raise
             finally:
-                self._listening.cancel()
+                listening.cancel()  # our own: an ear that was started again meanwhile has another
                 confirming.cancel()
             metrics.bus_alive.set(0)
             metrics.failures.labels("bus").inc()

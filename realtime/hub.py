@@ -64,6 +64,7 @@ class Hub:
         self._hints: dict[str, str] = {}
         self._reader: Reader | None = None
         self._visitors = self._arriving = 0
+        self._lingering: asyncio.TimerHandle | None = None
         self._gaps = Gaps(self)
         self._renewal = Renewal(self)
         self._repair = Repair(self, self._renewal)
@@ -147,8 +148,16 @@ class Hub:
         self._end_soon()
 
     def _end_soon(self) -> None:
+        """End when nobody has come by ``linger_seconds`` after the last who left; those before him do not count."""
         if not self.members:
-            asyncio.get_running_loop().call_later(conf.current().linger_seconds, self.end_when_idle)
+            self._linger_no_more()
+            loop = asyncio.get_running_loop()
+            self._lingering = loop.call_later(conf.current().linger_seconds, self.end_when_idle)
+
+    def _linger_no_more(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
 
     def hold(self, member: Member, topic: str, *, after: int | None = None) -> None:
         """Watch ``topic`` for ``member``; what arrives is held until ``release``."""
@@ -290,6 +299,7 @@ class Hub:
         """Forget every member, stop listening and reading; the next socket starts the hub again."""
         for member in list(self.members):
             self.leave(member)
+        self._linger_no_more()
         self.listings.forget_versions()
         self.tasks.cancel()
         if self._reader is not None:

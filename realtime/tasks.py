@@ -17,6 +17,7 @@ class Tasks:
 
     def __init__(self) -> None:
         self._all: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._named: dict[str, asyncio.Task[None]] = {}
 
     def __len__(self) -> int:
@@ -48,13 +49,15 @@ class Tasks:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._all.discard(task)
+        self._leaving.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("a task of the hub ended", exc_info=task.exception())
 
     def cancel(self) -> None:
-        """End all of them."""
-        for task in self._all:
+        """End all of them, each told once: a second cancel would break off the clean-up that the first began."""
+        for task in self._all - self._leaving:
             task.cancel()
+        self._leaving |= self._all
         self._named.clear()
 
 

@@ -54,7 +54,8 @@ class ChannelLayerBroker(Broker):
         except Exception as error:  # whatever the layer's client library raises
             raise BrokerError(f"{type(error).__name__}: {error}") from error
         finally:
-            self._channels.pop(loop, None)
+            if self._channels.get(loop) == channel:  # else somebody listens since
+                del self._channels[loop]
             await self._leave(layer, groups, channel)
 
     async def _leave(self, layer: Any, groups: list[str], channel: str) -> None:

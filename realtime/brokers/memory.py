@@ -23,11 +23,12 @@ class MemoryBroker(Broker):
 
     async def listen(self, heard: Heard, hinted: Hinted) -> None:
         loop = asyncio.get_running_loop()
-        self._listeners[loop] = (heard, hinted, set())
+        listener = self._listeners[loop] = (heard, hinted, set())
         try:
             await loop.create_future()
         finally:
-            self._listeners.pop(loop, None)
+            if self._listeners.get(loop) is listener:  # else somebody listens since
+                del self._listeners[loop]
 
     async def follow(self, feed_name: str, key: str) -> None:
         listener = self._listeners.get(asyncio.get_running_loop())

@@ -5,7 +5,7 @@ import contextlib
 import os
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -29,6 +29,13 @@ class Listener:
         async with asyncio.timeout(20):
             while body not in self.heard:
                 await broker.publish(group, body)
+                await asyncio.sleep(0.02)
+
+    async def until_hinted(self, broker: Broker, key: str) -> None:
+        """Hint at the order of that key until it is heard."""
+        async with asyncio.timeout(20):
+            while ("order", key, "look") not in self.hinted:
+                await broker.hint("order", key, "look")
                 await asyncio.sleep(0.02)
 
 
@@ -71,13 +78,7 @@ class BrokerContract:
     async def test_a_followed_record_is_hinted(self, broker: Broker) -> None:
         async with listening(broker) as listener:
             await broker.follow("order", "7")
-
-            async def hinted() -> None:
-                while ("order", "7", "look") not in listener.hinted:
-                    await broker.hint("order", "7", "look")
-                    await asyncio.sleep(0.02)
-
-            await asyncio.wait_for(hinted(), 20)
+            await listener.until_hinted(broker, "7")
             await broker.unfollow("order", "7")
             await listener.until(broker, "unfollowed")
             before = len(listener.hinted)
@@ -89,6 +90,16 @@ class BrokerContract:
         for _ in range(3):
             async with listening(broker) as listener:
                 await listener.until(broker, "again")
+
+    async def test_who_leaves_late_takes_nothing_from_who_listens_since(self, broker: Broker) -> None:
+        async with AsyncExitStack() as late:
+            await late.enter_async_context(listening(broker))
+            async with listening(broker) as listener:
+                await late.aclose()
+                await broker.follow("order", "8")
+                await listener.until_hinted(broker, "8")
+                await listener.until(broker, "still")
+                await broker.unfollow("order", "8")
 
 
 class TestMemory(BrokerContract):
