@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
 from channels.layers import get_channel_layer
@@ -24,7 +25,8 @@ class ChannelLayerBroker(Broker):
     """One channel a process joins the fixed groups; ``group_send`` carries a body to all of them."""
 
     def __init__(self) -> None:
-        self._channels: dict[asyncio.AbstractEventLoop, str] = {}
+        self._channels: dict[asyncio.AbstractEventLoop, tuple[str, set[str]]] = {}
+        """The channel of each loop that listens, and the groups that it is in."""
 
     @property
     def _layer(self) -> Any:
@@ -42,10 +44,11 @@ class ChannelLayerBroker(Broker):
 
     async def listen(self, heard: Heard, hinted: Hinted) -> None:
         loop, layer = asyncio.get_running_loop(), self._layer
-        channel = self._channels[loop] = await _bounded(layer.new_channel("realtime"))
-        groups = [f"{_BUS}.{number}" for number in range(GROUPS)]
+        channel = await _bounded(layer.new_channel("realtime"))
+        groups = {f"{_BUS}.{number}" for number in range(GROUPS)}
+        self._channels[loop] = channel, groups
         try:
-            for group in groups:
+            for group in list(groups):
                 await _bounded(layer.group_add(group, channel))
             while True:
                 self._pass_on(await layer.receive(channel), heard, hinted)
@@ -54,18 +57,18 @@ class ChannelLayerBroker(Broker):
         except Exception as error:  # whatever the layer's client library raises
             raise BrokerError(f"{type(error).__name__}: {error}") from error
         finally:
-            if self._channels.get(loop) == channel:  # else somebody listens since
+            if self._channels.get(loop) == (channel, groups):  # else somebody listens since
                 del self._channels[loop]
             await self._leave(layer, groups, channel)
 
-    async def _leave(self, layer: Any, groups: list[str], channel: str) -> None:
-        """Unsubscribe, as far as the layer answers, so that the next ``listen`` subscribes afresh."""
-        try:
+    async def _leave(self, layer: Any, groups: set[str], channel: str) -> None:
+        """Unsubscribe, as far as the layer answers in time, so that the next ``listen`` subscribes afresh."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(conf.current().broker_timeout):
                 for group in groups:
-                    await layer.group_discard(group, channel)
-        except Exception:  # noqa: BLE001 - the layer is gone; the subscriptions went with it
-            return
+                    # A layer that is gone took its subscriptions along; what is known of them here goes all the same.
+                    with suppress(Exception):
+                        await layer.group_discard(group, channel)
 
     def _pass_on(self, event: Any, heard: Heard, hinted: Hinted) -> None:
         """Tell our own bodies from a foreign ``{"type": "order.update", ...}``; ignore the rest."""
@@ -80,11 +83,13 @@ class ChannelLayerBroker(Broker):
             hinted(feed_name, str(said.get(f"{feed_name}_id", "")), str(said.get("message") or ""))
 
     async def follow(self, feed_name: str, key: str) -> None:
-        channel = self._channels.get(asyncio.get_running_loop())
-        if channel:
+        if listening := self._channels.get(asyncio.get_running_loop()):
+            channel, groups = listening
+            groups.add(f"{feed_name}_{key}")
             await _bounded(self._layer.group_add(f"{feed_name}_{key}", channel))
 
     async def unfollow(self, feed_name: str, key: str) -> None:
-        channel = self._channels.get(asyncio.get_running_loop())
-        if channel:
+        if listening := self._channels.get(asyncio.get_running_loop()):
+            channel, groups = listening
+            groups.discard(f"{feed_name}_{key}")
             await _bounded(self._layer.group_discard(f"{feed_name}_{key}", channel))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from channels.layers import channel_layers
 from pytest_django import Settings
+from redis import Redis
 
 from realtime.brokers.base import GROUPS, Broker, BrokerError
 from realtime.brokers.channel_layer import ChannelLayerBroker
@@ -141,6 +142,21 @@ class TestPubSubLayer(BrokerContract):
                 with contextlib.suppress(BrokerError):
                     await broker.publish(0, "taken again")
                     break
+
+    async def test_what_was_followed_is_left_with_the_rest(self, broker: Broker) -> None:
+        """A bus that is lost and found again is joined under another name: the groups would grow with each loss."""
+        client = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
+        name = f"{os.environ['CHANNEL_PREFIX']}*order_9"
+
+        def groups() -> list[Any]:
+            return [*client.pubsub_channels(name), *client.keys(name)]
+
+        async with listening(broker) as listener:
+            await broker.follow("order", "9")
+            await listener.until_hinted(broker, "9")
+            assert groups()
+        assert groups() == []
+        client.close()
 
     async def test_a_layer_that_is_gone_is_an_error(self, settings: Settings, valkey: Any) -> None:
         use_layer(settings, self.backend, valkey.url)
