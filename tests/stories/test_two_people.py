@@ -45,6 +45,7 @@ async def test_what_one_does_is_on_the_others_page(desk: Desk, people: Cast) -> 
     await expect(client.locator("form[data-verb=resume]")).to_be_visible()
     await expect(client.locator("form[data-verb=pause]")).to_have_count(0)
 
+    await expect(client.locator("#part-ledger li")).to_have_count(1)
     manager = await desk.open(people.manager, path)
     await manager.click("details[data-verb=reprice] summary")
     await manager.fill("[name=actual_price]", "321.09")
@@ -57,7 +58,7 @@ async def test_what_one_does_is_on_the_others_page(desk: Desk, people: Cast) -> 
     await expect(seen(client, "actual_price")).to_have_text("321.09")
     await expect(client.locator(".toast")).to_contain_text("→ 321.09")
     await expect(seen(booster, "booster_price")).to_have_text("210.98")
-    await expect(client.locator(".ledger li")).to_have_count(2)
+    await expect(client.locator("#part-ledger li")).to_have_count(2)
     assert "210.98" not in await client.content()
     assert "321.09" not in await booster.content()
     await was_not_reloaded(client, booster, manager)
