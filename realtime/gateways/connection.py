@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from twisted.internet import main, tcp
+from twisted.internet import main, tcp, unix
 
 from .turns import TURNS, Turns
 
@@ -11,9 +11,10 @@ READ_BYTES = 4 * 1024
 
 
 _Server: Any = tcp.Server
+_UnixServer: Any = unix.Server
 
 
-class Connection(_Server):
+class _InTurn(_Server):
     """What nobody has read yet waits in the kernel, where it is bounded, until it is this connection's turn."""
 
     turns: ClassVar[Turns] = TURNS
@@ -56,3 +57,17 @@ class Connection(_Server):
             return main.CONNECTION_DONE
         self.protocol.dataReceived(data)
         return None
+
+
+class Connection(_InTurn):
+    """One over TCP."""
+
+
+class UnixConnection(_InTurn, _UnixServer):
+    """One over a UNIX socket (``daphne -u``), such as a proxy's beside it."""
+
+
+def read_in_turn(port: Any) -> None:
+    """Have what ``port`` accepts be read in turn."""
+    kinds = {tcp.Server: Connection, unix.Server: UnixConnection}
+    port.transport = kinds.get(port.transport, port.transport)

@@ -20,7 +20,7 @@ from .. import conf
 from ..hub import Hub
 from ..protocol.closing import Close
 from .collector import Collector
-from .connection import Connection
+from .connection import read_in_turn
 from .denial import EXTENSION
 from .flow import Flow
 from .requests import Request, line_of
@@ -57,7 +57,7 @@ class Server(StockServer):
         self.http_factory.protocol = line_of
         self.http_factory.buildProtocol = self._channel
         self._ports.append(port)
-        port.transport = Connection
+        read_in_turn(port)
         one_by_one(port)
         super().listen_success(port)
 
